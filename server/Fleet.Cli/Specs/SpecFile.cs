@@ -113,7 +113,7 @@ internal static class SpecFile
             from file in SpecFiles.Of(spec)
             where !Path.IsPathRooted(file.Path)
             let whole = Path.GetFullPath(file.Path, folder)
-            where !Path.Exists(whole)
+            where !Path.Exists(whole) && !SpecFiles.IsPattern(whole)
             select $"{file.Key} names {whole}, which does not exist.";
     }
 }

@@ -35,7 +35,7 @@ internal static class CsvFiles
             int[] places = [.. labelColumns.Select(column => table.PlaceOf(column, "data.labelColumn"))];
             var labels = table.Rows.Index().SelectMany(row => places.Select(place => row.Item[place].Length > 0
                 ? row.Item[place]
-                : throw new FormatException($"line {table.Lines[row.Index]} has no label in column '{table.Columns[place]}'"))).ToList();
+                : throw new FormatException($"{table.Where(row.Index)} has no label in column '{table.Columns[place]}'"))).ToList();
             var notes = new List<string>();
             var columns = learned ?? [.. Columns(table, places, spec, notes)];
             if (columns.Count == 0) throw new FormatException("it has no column beside the labels");
@@ -84,7 +84,7 @@ internal static class CsvFiles
             if (numbers >= MostlyNumbers * given.Length)
             {
                 var (row, word) = given.First(row => !table.TryNumber(row.Field, out _));
-                throw new FormatException($"line {table.Lines[row]}, column '{name}' holds '{word}', which is not a number as in other "
+                throw new FormatException($"{table.Where(row)}, column '{name}' holds '{word}', which is not a number as in other "
                     + "lines; leave a missing value empty, or name the column in data.table.categories if it holds words");
             }
             if (!isCategory && Array.Find(Formats, format => Array.TrueForAll(given, row => TryDate(row.Field, format, out _)))
@@ -120,7 +120,7 @@ internal static class CsvFiles
                 if (TableFile.IsMissing(field)) code = double.NaN;
                 else if (column.Kind == TableColumnKind.Category) code = words[at].TryGetValue(field, out var word) ? word : double.NaN;
                 else if (!(column.Format is { } format ? TryDate(field, format, out code) : table.TryNumber(field, out code)))
-                    throw new FormatException($"line {table.Lines[row]}, column '{column.Name}' holds '{field}', which is not a "
+                    throw new FormatException($"{table.Where(row)}, column '{column.Name}' holds '{field}', which is not a "
                         + $"{(column.Format is { } written ? $"date written as {written}" : "number")}");
                 codes[row * columns.Count + at] = (float)code;
             }

@@ -1,4 +1,5 @@
 using System.IO.Compression;
+using Fleet.Contracts.Builds;
 
 namespace Fleet.Modeling.Data;
 
@@ -31,6 +32,19 @@ internal static class DataFiles
         {
             throw Unreadable(path, e);
         }
+    }
+
+    /// <summary>
+    /// The files that a path names, in order of their names: all that match where its last part has <c>*</c> or <c>?</c>; else itself,
+    /// where it exists.
+    /// </summary>
+    public static IReadOnlyList<string> Each(string path)
+    {
+        if (Path.Exists(path)) return [path];
+        var folder = Path.GetDirectoryName(Path.GetFullPath(path));
+        return SpecFiles.IsPattern(path) && Directory.Exists(folder)
+            ? [.. Directory.EnumerateFiles(folder, Path.GetFileName(path)).Order(StringComparer.Ordinal)]
+            : [];
     }
 
     /// <summary>The first bytes of a file, unpacked where it is gzip.</summary>

@@ -38,6 +38,7 @@ internal static class DataKind
     /// <summary>What there is at a path, by its beginning, then by its name; null where neither says.</summary>
     public static string? Of(string path)
     {
+        path = DataFiles.Each(path).FirstOrDefault(path);
         if (Directory.Exists(path) || MediaFiles.IsPicture(path) || MediaFiles.IsSound(path)) return "folder";
         if (MediaFiles.RemedyFor(path) is not null) return null;
         var begin = DataFiles.Beginning(path);

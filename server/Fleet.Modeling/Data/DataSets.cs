@@ -88,12 +88,29 @@ internal static class DataSets
     {
         try
         {
-            return ReadAs(spec, path, labelsPath, splits, learned, random);
+            // A table puts its files together before it looks at what its columns hold.
+            return path is null || spec.Kind == "csv" || DataFiles.Each(path) is not { Count: > 1 } paths
+                ? ReadAs(spec, path, labelsPath, splits, learned, random)
+                : Joined(path, [.. paths.Select(each => ReadAs(spec, each, labelsPath, splits, learned, random))]);
         }
         catch (BuildException e) when (File.Exists(path) && DataKind.Of(path) is { } kind && kind != spec.Kind && spec.Kind != "series")
         {
             throw new BuildException($"{e.Message} {path} looks like data.kind '{kind}', and '{spec.Kind}' is said.", e);
         }
+    }
+
+    private static RawSamples Joined(string path, RawSamples[] parts)
+    {
+        if (Array.Find(parts, part => !part.SampleShape.SequenceEqual(parts[0].SampleShape)) is { } other)
+            throw new BuildException($"{other.Source} has samples of ({Text(other.SampleShape)}) and {parts[0].Source} of "
+                + $"({Text(parts[0].SampleShape)}); they must agree.");
+        return parts[0] with
+        {
+            Source = path,
+            Inputs = [.. parts.SelectMany(part => part.Inputs)],
+            Labels = RawLabels.Joined([.. parts.Select(part => part.Labels)]),
+            Notes = [.. parts.SelectMany(part => part.Notes).Distinct()],
+        };
     }
 
     private static RawSamples ReadAs(

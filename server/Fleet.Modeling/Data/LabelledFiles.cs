@@ -29,6 +29,8 @@ internal static class LabelledFiles
     /// <exception cref="BuildException">There are none, or what they are labelled with cannot be told.</exception>
     public static IReadOnlyList<LabelledFile> Of(string path, string? labelColumn)
     {
+        if (!Directory.Exists(path) && (MediaFiles.IsPicture(path) || MediaFiles.IsSound(path)))
+            throw new BuildException($"{path} is one file, without a label: name the folder that has a folder for each class.");
         IReadOnlyList<LabelledFile> files;
         try
         {

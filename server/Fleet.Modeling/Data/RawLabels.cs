@@ -34,6 +34,11 @@ internal sealed record RawLabels(double[] Values, int Columns = 1)
         return new RawLabels([.. labels.Select(label => places[label])]) { Names = names };
     }
 
+    /// <summary>The labels of several files, one after the other.</summary>
+    public static RawLabels Joined(IReadOnlyList<RawLabels> parts) => parts.All(part => part.Names is not null)
+        ? Named([.. parts.SelectMany(part => part.Values.Select(value => part.Names![(int)value]))])
+        : parts[0] with { Values = [.. parts.SelectMany(part => part.Values)], Whole = parts.All(part => part.Whole) };
+
     /// <summary>Class numbers.</summary>
     public static RawLabels Of(IEnumerable<long> numbers) => new([.. numbers.Select(number => (double)number)]);
 

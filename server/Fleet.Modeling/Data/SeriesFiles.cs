@@ -5,6 +5,8 @@ namespace Fleet.Modeling.Data;
 /// <summary>Windows of tables that hold a row for each moment of each unit: CSV, or columns apart by blanks.</summary>
 internal static class SeriesFiles
 {
+    private const int WindowsOfPiece = 5;
+
     /// <summary>Every window of every unit.</summary>
     /// <param name="path">The table.</param>
     /// <param name="spec">How it is cut.</param>
@@ -15,9 +17,9 @@ internal static class SeriesFiles
         {
             var table = SeriesTable.Read(path);
             var channels = spec.Channels
-                ?? Changing(table, [spec.Unit, .. spec.Without, .. labelColumn is null ? [] : new[] { labelColumn }]);
+                ?? Changing(table, [.. new[] { spec.Unit, labelColumn }.OfType<string>(), .. spec.Without]);
             var windows = new List<(int Unit, int Last)>();
-            foreach (var unit in table.Units(spec.Unit))
+            foreach (var unit in UnitsOf(table, spec))
             {
                 // From the end: the moments nearest to it are those that matter most, and none of them is left out.
                 for (var last = unit.End - 1; last >= Math.Min(unit.Start + spec.Window, unit.End) - 1; last -= spec.Step)
@@ -38,7 +40,7 @@ internal static class SeriesFiles
     {
         if (labelsPath is null) return ReadTraining(path, spec with { Channels = channels }, labelColumn).Samples;
         var table = SeriesTable.Read(path);
-        var units = table.Units(spec.Unit);
+        var units = UnitsOf(table, spec);
         var labels = SeriesTable.Read(labelsPath);
         if (labels.Columns.Count != 1 || labels.Rows != units.Count)
             throw new FormatException(
@@ -54,8 +56,9 @@ internal static class SeriesFiles
     {
         if ((long)windows.Count * channels.Count * spec.Window > Array.MaxLength)
             throw new FormatException("its windows are more than one array can hold; raise data.series.step");
-        int[] places = [.. channels.Select(table.PlaceOf)];
-        var units = table.Units(spec.Unit);
+        int[] places = [.. channels.Select(table.PlaceOfNumbers)];
+        var units = UnitsOf(table, spec);
+        var labelPlace = labelColumn is null ? -1 : table.PlaceOf(labelColumn);
         var inputs = new float[windows.Count * channels.Count * spec.Window];
         var labels = new double[windows.Count];
         foreach (var (number, (unit, last)) in windows.Index())
@@ -69,11 +72,14 @@ internal static class SeriesFiles
             }
             labels[number] = ofUnits is not null ? ofUnits[unit]
                 : spec.MaximumRemaining is { } most ? Math.Min(most, units[unit].End - 1 - last)
-                : table.Value(last, table.PlaceOf(labelColumn!));
+                : spec.Label == WindowLabel.Majority
+                    ? Majority(table, labelPlace, Math.Max(units[unit].Start, last - spec.Window + 1), last)
+                : table.Value(last, labelPlace);
         }
         return new RawSamples(table.Path, inputs, [channels.Count, spec.Window],
             new RawLabels(labels)
             {
+                Names = table.Words.GetValueOrDefault(labelPlace),
                 Whole = spec.MaximumRemaining is null && Array.TrueForAll(labels, label => label == Math.Floor(label)),
             })
         {
@@ -82,10 +88,18 @@ internal static class SeriesFiles
         };
     }
 
+    // Pieces hold at least five windows, so that few are lost at their ends.
+    private static IReadOnlyList<(int Number, int Start, int End)> UnitsOf(SeriesTable table, SeriesSpec spec)
+        => table.Units(spec.Unit, WindowsOfPiece * spec.Window);
+
+    private static double Majority(SeriesTable table, int place, int first, int last)
+        => Enumerable.Range(first, last - first + 1).Reverse().CountBy(row => table.Value(row, place)).MaxBy(label => label.Value).Key;
+
     private static string[] Changing(SeriesTable table, IReadOnlyList<string> without)
     {
         int[] left = [.. without.Select(table.PlaceOf)];
         string[] changing = [.. table.Columns.Where((_, place) => !left.Contains(place) && table.Changes(place))];
+        foreach (var column in changing) table.PlaceOfNumbers(column);
         return changing.Length > 0 ? changing : throw new FormatException("none of its columns changes: there is nothing to learn from");
     }
 

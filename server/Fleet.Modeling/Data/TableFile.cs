@@ -8,7 +8,9 @@ namespace Fleet.Modeling.Data;
 /// <param name="Columns">Names of the columns; numbers from 1 where there is no header.</param>
 /// <param name="Rows">Fields of each row, without blanks around them.</param>
 /// <param name="Lines">The line that each row begins at, from 1.</param>
-internal sealed record TableFile(IReadOnlyList<string> Columns, IReadOnlyList<string[]> Rows, IReadOnlyList<int> Lines)
+/// <param name="Files">The file that each row is of, by its place among those that were read.</param>
+internal sealed record TableFile(
+    IReadOnlyList<string> Columns, IReadOnlyList<string[]> Rows, IReadOnlyList<int> Lines, IReadOnlyList<int> Files)
 {
     private static readonly char[] Separators = [',', '\t', ';', '|'];
 
@@ -21,35 +23,76 @@ internal sealed record TableFile(IReadOnlyList<string> Columns, IReadOnlyList<st
     /// <summary>True where commas stand in numbers: only where semicolons stand between fields.</summary>
     private bool HasDecimalCommas { get; init; }
 
+    /// <summary>Names of the files, where there are several.</summary>
+    private IReadOnlyList<string> FileNames { get; init; } = [];
+
+    /// <summary>Reads a table, or several of the same columns as one.</summary>
+    /// <inheritdoc cref="ReadOne" path="/exception"/>
+    public static TableFile Read(string path, bool? header)
+    {
+        var paths = DataFiles.Each(path);
+        if (paths.Count < 2) return ReadOne(paths.FirstOrDefault(path), header);
+        TableFile[] tables = [.. paths.Select(each => ReadNamed(each, header))];
+        foreach (var (file, table) in tables.Index())
+        {
+            if (!table.Columns.SequenceEqual(tables[0].Columns))
+                throw new FormatException($"{Path.GetFileName(paths[file])} has the columns {table.Named()}, and "
+                    + $"{Path.GetFileName(paths[0])} has {tables[0].Named()}; they must be the same, in the same order");
+        }
+        return tables[0] with
+        {
+            Rows = [.. tables.SelectMany(table => table.Rows)],
+            Lines = [.. tables.SelectMany(table => table.Lines)],
+            Files = [.. tables.Index().SelectMany(table => Enumerable.Repeat(table.Index, table.Item.Rows.Count))],
+            FileNames = [.. paths.Select(each => Path.GetFileName(each))],
+        };
+    }
+
+    /// <summary>Where a row stands, for messages.</summary>
+    public string Where(int row) => FileNames.Count == 0 ? $"line {Lines[row]}" : $"{FileNames[Files[row]]}, line {Lines[row]}";
+
+    private static TableFile ReadNamed(string path, bool? header)
+    {
+        try
+        {
+            return ReadOne(path, header);
+        }
+        catch (FormatException e)
+        {
+            throw new FormatException($"{Path.GetFileName(path)}: {e.Message}", e);
+        }
+    }
+
     /// <summary>Reads a table: what stands between its fields is found out, and whether its first line names them.</summary>
     /// <exception cref="FormatException">Its lines do not have the same number of fields, or a quote is not closed.</exception>
-    public static TableFile Read(string path, bool? header)
+    private static TableFile ReadOne(string path, bool? header)
     {
         using var reader = new StreamReader(new MemoryStream(DataFiles.Read(path)), Encoding.UTF8);
         var text = reader.ReadToEnd();
         if (text.AsSpan().TrimStart() is ['{', ..]) return OfJsonLines(text);
         var separator = SeparatorOf(text);
         string[]? columns = null;
+        var isHeader = true;
         var (rows, lines) = (new List<string[]>(), new List<int>());
         foreach (var (line, read) in Records(text, separator))
         {
             string[] fields = [.. read.Select(field => field.Trim())];
             if (columns is null)
             {
-                var isHeader = header ?? !fields.Any(field => IsNumber(field));
+                isHeader = header ?? !fields.Any(field => IsNumber(field));
                 columns = isHeader
                     ? fields : [.. Enumerable.Range(1, fields.Length).Select(number => number.ToString(CultureInfo.InvariantCulture))];
                 if (isHeader) continue;
             }
             if (fields.Length != columns.Length)
-                throw new FormatException($"line {line} has {fields.Length} fields where the {(header == false ? "first" : "header")} has "
+                throw new FormatException($"line {line} has {fields.Length} fields where the {(isHeader ? "header" : "first line")} has "
                     + $"{columns.Length}");
             rows.Add(fields);
             lines.Add(line);
         }
         return columns is null
             ? throw new FormatException("it is empty; a header line with column names is needed")
-            : new TableFile(columns, rows, lines) { HasDecimalCommas = separator is ';' };
+            : new TableFile(columns, rows, lines, new int[rows.Count]) { HasDecimalCommas = separator is ';' };
     }
 
     /// <summary>True for a field that says that a value is missing.</summary>
@@ -118,6 +161,6 @@ internal sealed record TableFile(IReadOnlyList<string> Columns, IReadOnlyList<st
                 throw new FormatException($"line {index + 1} is not an object of JSON: {e.Message.TrimEnd('.')}", e);
             }
         }
-        return new TableFile(columns, rows, lines);
+        return new TableFile(columns, rows, lines, new int[rows.Count]);
     }
 }

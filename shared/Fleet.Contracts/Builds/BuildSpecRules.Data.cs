@@ -79,7 +79,7 @@ public static partial class BuildSpecRules
         problems.Require((spec.Kind == "series") == (spec.Series is not null) || spec.Kind == DataSpec.Auto,
             "data.series says how a table over time is cut into samples: it is needed for data.kind 'series', and for no other.");
         if (spec.Series is not { } series) return;
-        problems.Require(series.Unit.Length > 0, "data.series.unit must name a column.");
+        problems.Require(series.Unit is null or { Length: > 0 }, "data.series.unit must name a column.");
         problems.Require(series.Channels is not { Count: 0 },
             "data.series.channels must name at least one column; leave it out for every column that changes.");
         problems.Require(series.Window is >= 1 and <= 65_536, $"data.series.window {series.Window} must be within 1..65536.");
@@ -88,6 +88,10 @@ public static partial class BuildSpecRules
             $"data.series.maximumRemaining {series.MaximumRemaining} must be at least 1.");
         problems.Require((series.MaximumRemaining is null) != (spec.LabelColumn is null),
             "data.series needs one of maximumRemaining (labels follow from where a unit ends) and data.labelColumn.");
+        problems.Require(series.MaximumRemaining is null || series.Label is null,
+            "data.series.label is for windows that are labelled by data.labelColumn.");
+        problems.Require(series.MaximumRemaining is null || series.Unit is not null,
+            "data.series.maximumRemaining counts the rows until a unit ends: name the column of units in data.series.unit.");
         problems.Require(series.MaximumRemaining is null || spec.Task is ModelTask.Regression,
             "data.series.maximumRemaining makes numbers to predict: set data.task to 'regression'.");
     }

@@ -1,4 +1,16 @@
+using System.Text.Json.Serialization;
+
 namespace Fleet.Contracts.Builds;
+
+/// <summary>How a window of rows is labelled.</summary>
+[JsonConverter(typeof(CamelCaseEnumConverter<WindowLabel>))]
+public enum WindowLabel
+{
+    /// <summary>As its last row.</summary>
+    Last,
+    /// <summary>As most of its rows; of two that are equally frequent as the later one.</summary>
+    Majority,
+}
 
 /// <summary>
 /// A table of measurements over time, a row for each moment of each unit (a machine, a run), cut into windows. Columns are
@@ -7,9 +19,10 @@ namespace Fleet.Contracts.Builds;
 public sealed record SeriesSpec
 {
     /// <summary>
-    /// Column that says which unit a row is of; its rows stand together, in order of time. No unit is in two parts of a split.
+    /// Column that says which unit a row is of; its rows stand together, in order of time. No unit is in two parts of a split. Absent: each
+    /// file is one; of a single file, or of a stream, pieces of five windows, and no window reaches over their ends.
     /// </summary>
-    public required string Unit { get; init; }
+    public string? Unit { get; init; }
 
     /// <summary>Columns of measurements, the channels of a sample; absent: every other column whose training values change.</summary>
     public IReadOnlyList<string>? Channels { get; init; }
@@ -22,6 +35,9 @@ public sealed record SeriesSpec
 
     /// <summary>Rows from one training window to the next.</summary>
     public int Step { get; set; } = 1;
+
+    /// <summary>How a window is labelled by its rows; absent: by the last one.</summary>
+    public WindowLabel? Label { get; init; }
 
     /// <summary>
     /// Labels each window with the rows that remain until its unit ends, at most this many: a unit that has hardly worn yet says

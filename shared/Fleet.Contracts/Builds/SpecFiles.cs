@@ -18,6 +18,11 @@ public static class SpecFiles
         return [.. named.Where(file => file.Path is { Length: > 0 } and not SampleSource.Synthetic).Select(file => (file.Key, file.Path!))];
     }
 
+    /// <summary>
+    /// True for a path that names all files that match, as <c>runs/*.csv</c>: which ones, the machine says that has them.
+    /// </summary>
+    public static bool IsPattern(string path) => Path.GetFileName(path).AsSpan().ContainsAny('*', '?');
+
     /// <summary>The spec with each path made whole, starting at <paramref name="folder"/>.</summary>
     public static BuildSpec Below(string folder, BuildSpec spec)
     {
@@ -49,5 +54,6 @@ public static class SpecFiles
     /// <param name="spec">A spec whose paths are whole.</param>
     /// <param name="machine">What this machine is to whoever reads the sentence.</param>
     public static IReadOnlyList<string> Missing(BuildSpec spec, string machine)
-        => [.. Of(spec).Where(file => !Path.Exists(file.Path)).Select(file => $"{file.Key}: {file.Path} does not exist on {machine}.")];
+        => [.. Of(spec).Where(file => !Path.Exists(file.Path) && !IsPattern(file.Path))
+            .Select(file => $"{file.Key}: {file.Path} does not exist on {machine}.")];
 }

@@ -33,6 +33,17 @@ public sealed class SequenceFilesTests : IDisposable
     }
 
     [Fact]
+    public void Several_files_are_one_set_of_series()
+    {
+        File.WriteAllText(_folder["s1.txt"], string.Concat(Enumerable.Repeat("2 1.5 2.5\n", 10)));
+        File.WriteAllText(_folder["s2.txt"], string.Concat(Enumerable.Repeat("1 3.5 4.5\n", 10)));
+        var data = DataSets.Load(new DataSpec { Train = _folder["s*.txt"] }, 2, 1);
+        Assert.Equal(["1", "2"], data.Classes);
+        for (var i = 0; i < data.Training.Count; i++)
+            Assert.Equal(data.Training.ClassNumbers[i] == 1 ? 1.5f : 3.5f, data.Training.Sample(i)[0]);
+    }
+
+    [Fact]
     public void Channels_of_arff_stand_one_after_the_other_in_quotes()
     {
         var row = (string label) => $"'1,2,3\\n4,?,6',{label}\n";

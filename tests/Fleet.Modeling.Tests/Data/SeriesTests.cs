@@ -92,12 +92,51 @@ public sealed class SeriesTests : IDisposable
         Assert.Equal([0.6, 0.7], samples.Labels.Values.Select(value => Math.Round(value, 6)));
     }
 
+    [Fact]
+    public void Stream_is_cut_into_pieces_that_no_window_leaves_and_labelled_by_most_of_its_rows()
+    {
+        // Walks for 33 rows, then sits; the time is words and left out.
+        var path = Table("stream.csv", [
+            "time,x,activity", .. Enumerable.Range(0, 66).Select(row => $"0:{row:00},{row},{(row < 33 ? "walk" : "sit")}"),
+        ]);
+        var spec = new SeriesSpec { Window = 4, Step = 2, Without = ["time"], Label = WindowLabel.Majority };
+        var (samples, channels) = SeriesFiles.ReadTraining(path, spec, "activity");
+        Assert.Equal(["x"], channels);
+        Assert.Equal(["sit", "walk"], samples.Labels.Names!);
+        for (var i = 0; i < samples.Labels.Count; i++)
+        {
+            var first = samples.Inputs[4 * i];
+            // Rows 31 and 32 walk, 33 and 34 sit: the later one counts.
+            Assert.Equal(first + 2 >= 33 ? 0 : 1, samples.Labels.Values[i]);
+            Assert.Equal(Math.Min(2, (int)first / 20), Math.Min(2, (int)samples.Inputs[4 * i + 3] / 20));
+            Assert.Equal(Math.Min(2, (int)first / 20), samples.Origins![i]);
+        }
+    }
+
+    [Fact]
+    public void Each_file_of_several_is_a_unit_of_its_own()
+    {
+        for (var file = 0; file < 3; file++)
+        {
+            var state = file == 1 ? "bad" : "good";
+            Table($"run{file}.csv", ["x,state", .. Enumerable.Range(0, 6).Select(row => $"{100 * file + row},{state}")]);
+        }
+        var (samples, _) = SeriesFiles.ReadTraining(_folder["run*.csv"], new SeriesSpec { Window = 3 }, "state");
+        Assert.Equal(12, samples.Labels.Count);
+        Assert.Equal([0, 1, 2], samples.Origins!.Distinct());
+        Assert.Equal(4, samples.Labels.Values.Count(label => samples.Labels.Names![(int)label] == "bad"));
+        Table("run3.csv", "x,state", "1,good", "low,good");
+        Assert.Contains("run3.csv, line 3, column 'x' holds 'low', which is not a number; leave the column out",
+            Refused(() => SeriesFiles.ReadTraining(_folder["run*.csv"], new SeriesSpec { Window = 3 }, "state")), StringComparison.Ordinal);
+    }
+
     [Theory]
-    [InlineData("1 1 2\n1 2\n", "line 2 has 2 columns where the first has 3")]
+    [InlineData("1 1 2\n1 2\n", "line 2 has 2 fields where the first line has 3")]
     [InlineData("1 1 2\n1 2 x\n", "line 2, column '3' holds 'x'")]
     [InlineData("1 1 2\n2 1 2\n1 2 3\n", "unit 1 do not stand together")]
     [InlineData("1 1 2\n1 2 2\n", "none of its columns changes")]
-    [InlineData("", "no rows")]
+    [InlineData("", "it is empty")]
+    [InlineData("a,b,c\n", "no rows")]
     public void Table_that_is_broken_is_refused_with_its_line(string text, string expected)
     {
         File.WriteAllText(_folder["a.txt"], text);

@@ -120,6 +120,23 @@ public sealed class TableTests : IDisposable
     }
 
     [Fact]
+    public void Several_files_are_one_table_and_a_fault_names_its_file()
+    {
+        Write("a1.csv", "a,c,y\n" + Rows(i => $"{i},red,{i % 2}", 20));
+        Write("a2.csv", "a,c,y\n" + Rows(i => $"{i},blue,{i % 2}", 20));
+        var spec = new DataSpec { Train = _folder["a?.csv"], LabelColumn = "y" };
+        var data = DataSets.Load(spec, null, 1);
+        Assert.Equal(["a", "c=blue", "c=red"], data.ChannelNames!);
+        Assert.Equal(40, data.Training.Count + data.Validation.Count + data.Test.Count);
+        Write("a3.csv", "a,c,y\nx,red,1\n");
+        Assert.Contains("a3.csv, line 2, column 'a' holds 'x'", Assert.Throws<BuildException>(() => DataSets.Load(spec, null, 1)).Message,
+            StringComparison.Ordinal);
+        Write("a3.csv", "a,d,y\n1,red,1\n");
+        Assert.Contains("a3.csv has the columns a, d, y, and a1.csv has a, c, y",
+            Assert.Throws<BuildException>(() => DataSets.Load(spec, null, 1)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Names_of_things_are_left_out_and_said()
     {
         var data = DataSets.Load(Table("id,a,y\n" + Rows(i => $"n{i},{i},{i % 2}", 100)), null, 1);

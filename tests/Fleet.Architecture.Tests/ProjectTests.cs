@@ -35,7 +35,7 @@ public sealed class ProjectTests
         "the server is a broker, a store and a web host")]
     [InlineData("server/Fleet.Modeling",
         "TorchSharp libtorch-cpu-linux-x64 Microsoft.ML.OnnxRuntime System.Numerics.Tensors Google.Protobuf Microsoft.Extensions.Hosting "
-            + "System.CommandLine", "only the worker carries native training code")]
+            + "System.CommandLine Parquet.Net", "only the worker carries native training code")]
     [InlineData("server/Fleet.Quantize", "", "what runs a model is small to install")]
     [InlineData("server/Fleet.Quantization",
         "Microsoft.ML.OnnxRuntime System.Numerics.Tensors Google.Protobuf Grpc.Tools MathNet.Numerics "

@@ -46,6 +46,7 @@ internal static class DataKind
         {
             [0x93, (byte)'N', (byte)'U', (byte)'M', (byte)'P', (byte)'Y', ..] => "npy",
             [(byte)'P', (byte)'K', 3 or 5, ..] => "npz",
+            _ when ParquetTable.Is(begin) => "csv",
             [0, 0, >= 0x08 and <= 0x0e, >= 1 and <= 8, ..] => "idx",
             _ when begin.TrimStart(" \t\r\n\u00ef\u00bb\u00bf"u8) is [(byte)'{' or (byte)'[', ..] => IsJsonLines(begin) ? "csv" : "text",
             _ when Has(begin, "@relation"u8) || Has(begin, "@attribute"u8) => "arff",

@@ -67,7 +67,9 @@ internal sealed record TableFile(
     /// <exception cref="FormatException">Its lines do not have the same number of fields, or a quote is not closed.</exception>
     private static TableFile ReadOne(string path, bool? header)
     {
-        using var reader = new StreamReader(new MemoryStream(DataFiles.Read(path)), Encoding.UTF8);
+        var bytes = DataFiles.Read(path);
+        if (ParquetTable.Is(bytes)) return ParquetTable.Read(bytes);
+        using var reader = new StreamReader(new MemoryStream(bytes), Encoding.UTF8);
         var text = reader.ReadToEnd();
         if (text.AsSpan().TrimStart() is ['{', ..]) return OfJsonLines(text);
         var separator = SeparatorOf(text);

@@ -54,6 +54,7 @@ internal sealed class Build(TimeProvider time)
         progress.Report(new BuildProgress("Reading the data", 0));
         var data = DataSets.Load(spec.Data!, Families.SampleRank(spec.Student!.Family, spec.Teacher!.Family), spec.Seed);
         foreach (var note in data.Notes) progress.Report(new BuildProgress(note, 0.01));
+        progress.Report(new BuildProgress($"Reading the data: {LabelSummary.Of(data)}", 0.01));
         var normalization = Normalization.Measure(data.Training);
         var memory = BuildMemory.Open(folder, spec, data);
         var profiles = ProfilesOf(spec.Quantization);
@@ -126,7 +127,7 @@ internal sealed class Build(TimeProvider time)
             Widths = widths,
             Augmentations = trials,
             Floors = floors.Reports,
-            Findings = [.. FloorRules.Findings(floors.Reports)],
+            Findings = [.. FloorRules.Findings(floors.Reports), .. SplitFindings.Of(data, asked.Data!)],
             StartedAt = startedAt,
             Duration = time.GetElapsedTime(start),
             MeasuredOn = ThisMachine.Description,

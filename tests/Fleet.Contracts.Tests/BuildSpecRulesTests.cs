@@ -74,8 +74,11 @@ public sealed class BuildSpecRulesTests
             "data.series.maximumRemaining makes numbers to predict"),
         ["two kinds of labels"] = (spec => Data(Series(spec, series => series), data => data with { LabelColumn = "y" }),
             "data.series needs one of maximumRemaining"),
-        ["label columns of classes"] = (spec => Data(spec, data => data with { Kind = "csv", Train = "x.csv", LabelColumns = ["a", "b"] }),
-            "data.labelColumns is for data.kind 'csv' and data.task 'regression'"),
+        ["label columns of arrays"] = (spec => Data(spec, data => data with { Kind = "npz", Train = "x.npz", LabelColumns = ["a", "b"] }),
+            "data.labelColumns is for data.kind 'csv'"),
+        ["patience without samples to wait by"] = (
+            spec => Data(Teaching(spec, training => training with { Patience = 2 }), data => data with { ValidationShare = 0 }),
+            "training.patience waits for a better epoch"),
         ["no label column"] = (spec => Data(spec, data => data with { Kind = "csv", Train = "x.csv" }), "data.labelColumn"),
         ["validation share"] = (spec => Data(spec, data => data with { ValidationShare = 0.51 }), "data.validationShare 0.51"),
         ["test share"] = (spec => Data(spec, data => data with { TestShare = 0 }), "data.testShare 0"),

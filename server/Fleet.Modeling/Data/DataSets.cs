@@ -29,13 +29,15 @@ internal static class DataSets
         var held = Held(null, spec.Text?.ValidationSplits);
 
         var task = LabelReading.TaskOf(spec, train);
+        var reading = task == ModelTask.Classification ? ClassReading.Of(spec, train) : null;
         var classes = task switch
         {
-            ModelTask.Classification => LabelReading.ClassesOf(spec, train),
+            ModelTask.Classification => reading!.Names,
             ModelTask.Detection => BoxReading.KindsOf(spec, train),
             _ => [],
         };
-        SampleSet Checked(RawSamples raw) => Check(Laid(raw), classes, isLast ? spec with { SampleShape = null } : spec, task, sampleRank);
+        SampleSet Checked(RawSamples raw)
+            => Check(Laid(raw), classes, reading, isLast ? spec with { SampleShape = null } : spec, task, sampleRank);
         var training = Checked(train);
         if (spec.Kind != "vibration" && spec.Samples > 0) training = Splits.Subset(training, spec.Samples, random);
 
@@ -60,6 +62,7 @@ internal static class DataSets
                 $"{train.Source} leaves {training.Count} training and {judged.Count} test "
                     + $"samples{(classes.Count > 0 ? $" for {classes.Count} classes" : "")}; give more samples or other shares "
                     + $"(data.validationShare {spec.ValidationShare}, data.testShare {spec.TestShare}).");
+        if (task == ModelTask.Classification) RequireEveryClass(training, [validation, judged], classes, spec, train.Source);
         TablePlan? plan = null;
         if (train.Table is { } columns)
         {
@@ -68,8 +71,7 @@ internal static class DataSets
                 width => Shape(train with { SampleShape = [width] }, spec.SampleShape, sampleRank));
             (training, validation, judged) = (Encoded(training), Encoded(validation), Encoded(judged));
         }
-        // Without samples of its own the selection falls back to the training samples: a choice, and better than the test samples.
-        return new DataSet(training, validation.Count > 0 ? validation : training, judged, classes)
+        return new DataSet(training, validation, judged, classes)
         {
             Task = task,
             Form = spec.Detection,
@@ -81,6 +83,22 @@ internal static class DataSets
                     + $"({Text(training.SampleShape)}) with them in front; data.layout says otherwise."]
                 : train.Notes,
         };
+    }
+
+    // A class that nothing is learned of is an answer that a model gives by chance.
+    private static void RequireEveryClass(
+        SampleSet training, SampleSet[] others, IReadOnlyList<string> classes, DataSpec spec, string source)
+    {
+        var learned = training.ClassNumbers.ToHashSet();
+        var absent = Enumerable.Range(0, classes.Count).FirstOrDefault(number => !learned.Contains(number), -1);
+        if (absent < 0) return;
+        var elsewhere = others.Sum(part => part.ClassNumbers.Count(number => number == absent));
+        throw new BuildException(
+            $"{source} leaves no training sample of class '{classes[absent]}'; "
+                + (elsewhere > 0
+                    ? $"{elsewhere} of it are held out. Give more samples of it, or lower data.validationShare ({spec.ValidationShare}) "
+                        + $"or data.testShare ({spec.TestShare})."
+                    : "give samples of it, or remove it from data.classes."));
     }
 
     private static RawSamples Read(
@@ -132,7 +150,8 @@ internal static class DataSets
     private static BuildException MissingLabels(string path)
         => new($"{path} has no file of labels; name it in data.trainLabels or data.testLabels.");
 
-    private static SampleSet Check(RawSamples raw, IReadOnlyList<string> classes, DataSpec spec, ModelTask task, int? sampleRank)
+    private static SampleSet Check(
+        RawSamples raw, IReadOnlyList<string> classes, ClassReading? reading, DataSpec spec, ModelTask task, int? sampleRank)
     {
         var count = raw.Labels.Count;
         if (count == 0) throw new BuildException($"{raw.Source} holds no samples.");
@@ -147,7 +166,7 @@ internal static class DataSets
         {
             ModelTask.Regression => LabelReading.Values(raw, spec.LabelUnit),
             ModelTask.Detection => BoxReading.Boxes(raw, classes, shape, spec.Detection),
-            _ => LabelReading.Classes(raw, classes),
+            _ => reading!.Classes(raw),
         };
         return new SampleSet(raw.Inputs, shape, labels)
         {

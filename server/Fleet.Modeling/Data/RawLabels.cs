@@ -39,6 +39,16 @@ internal sealed record RawLabels(double[] Values, int Columns = 1)
         ? Named([.. parts.SelectMany(part => part.Values.Select(value => part.Names![(int)value]))])
         : parts[0] with { Values = [.. parts.SelectMany(part => part.Values)], Whole = parts.All(part => part.Whole) };
 
+    /// <summary>The labels of one sample.</summary>
+    public ReadOnlySpan<double> Row(int sample) => Values.AsSpan(sample * Columns, Columns);
+
+    /// <summary>The place of the one label of a sample that is 1 where all others are 0; null where that is not so.</summary>
+    public int? OneHot(int sample)
+    {
+        var row = Row(sample);
+        return row.Count(1) == 1 && row.Count(0) == Columns - 1 ? row.IndexOf(1) : null;
+    }
+
     /// <summary>Class numbers.</summary>
     public static RawLabels Of(IEnumerable<long> numbers) => new([.. numbers.Select(number => (double)number)]);
 

@@ -10,14 +10,14 @@ namespace Fleet.Modeling.Training;
 
 /// <summary>
 /// Runs through the epochs of a training and leaves the trainee with the state of the one that did best on the validation
-/// samples. With a checkpoint it goes on where it was kept. Runs on the calling thread from start to end: dispose scopes belong to
+/// samples, or of the last one where there are none. With a checkpoint it goes on where it was kept. Runs on the calling thread from start to end: dispose scopes belong to
 /// a thread.
 /// </summary>
 internal static class EpochLoop
 {
     /// <param name="trainee">Trained in place.</param>
     /// <param name="batches">What it learns from.</param>
-    /// <param name="validation">What the best epoch is chosen by.</param>
+    /// <param name="validation">What the best epoch is chosen by; without samples nothing is chosen.</param>
     /// <param name="plan">The epochs.</param>
     /// <param name="step">Takes a step and answers its loss. Whatever it does follows from where it is: a step may be the first of a
     /// process.</param>
@@ -42,7 +42,7 @@ internal static class EpochLoop
                     $"goes on in epoch {Math.Min(at.Epoch + 1, planned.Length)} of {planned.Length}");
             var epochs = at.Epochs.ToList();
             var (best, bestEpoch) = (at.Best, at.BestEpoch);
-            bool Waits(int epoch) => plan.Patience == 0 || epoch <= bestEpoch + plan.Patience;
+            bool Waits(int epoch) => plan.Patience == 0 || validation.Count == 0 || epoch <= bestEpoch + plan.Patience;
             for (var epoch = at.Epoch; epoch < planned.Length && Waits(epoch); epoch++)
             {
                 var (phase, number) = planned[epoch];
@@ -58,9 +58,17 @@ internal static class EpochLoop
                     uncollected.Next();
                     loss += step(new StepAt(phase, epoch, count, indices, LearningRate.At(count, steps, plan.LearningRate)));
                     progress.Report((count + 1.0) / steps,
-                        epochs.Count == 0 ? "" : $"{named}epoch {number} of {length}, validation {epochs[^1].Reached().Text()}");
+                        epochs.Count == 0 ? ""
+                            : $"{named}epoch {number} of {length}{(epochs[^1].IsJudged ? $", validation {epochs[^1].Reached().Text()}" : "")}");
                 }
                 trainee.Settle(batches.Samples, cancellationToken);
+                if (validation.Count == 0)
+                {
+                    epochs.Add(new EpochReport(name, number, loss / batches.PerEpoch));
+                    at = new TrainingPosition(epoch + 1, 0, 0, epochs, best, bestEpoch);
+                    plan.Checkpoint?.Save(at, Kept(), plan.Optimizers);
+                    continue;
+                }
                 var score = validation.Labels.Score(trainee.Outputs(validation, cancellationToken))[0];
                 if (!double.IsFinite(score.Value))
                     throw new BuildException("Training diverged: what the network answers is no longer finite. Lower learningRate.");
@@ -77,7 +85,7 @@ internal static class EpochLoop
                 at = new TrainingPosition(epoch + 1, 0, 0, epochs, best, bestEpoch);
                 plan.Checkpoint?.Save(at, Kept(), plan.Optimizers);
             }
-            Restore(trainee, bestState);
+            if (best is not null) Restore(trainee, bestState);
             return epochs;
         }
         finally

@@ -96,12 +96,13 @@ internal static class ReportCharts
     }
 
     /// <summary>
-    /// The metric that decides, on held-out samples, by epoch: the teacher, and the student over its phases; null when nothing was trained.
+    /// The metric that decides, on held-out samples, by epoch: the teacher, and the student over its phases; null when nothing was trained,
+    /// or nothing was held out.
     /// </summary>
     public static string? Training(ReportView view)
     {
         const int Width = 1000, Height = 320, Left = 56, Right = 130, Top = 34, Bottom = 40;
-        var curves = view.Networks.Where(network => network.Network.Epochs.Count > 0)
+        var curves = view.Networks.Where(network => network.Network.Epochs is [{ IsJudged: true }, ..])
             .Select(network => (network.Name, network.Mark, network.Network.Epochs)).ToArray();
         if (curves.Length == 0) return null;
         var epochs = curves.Max(curve => curve.Epochs.Count);

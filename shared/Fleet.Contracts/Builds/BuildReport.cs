@@ -135,6 +135,9 @@ public sealed record NetworkReport
 /// <param name="Accuracy">The same in reports from before there were tasks.</param>
 public sealed record EpochReport(string Phase, int Epoch, double Loss, MetricValue? Validation = null, double? Accuracy = null)
 {
+    /// <summary>False where there were no validation samples to judge it by.</summary>
+    [JsonIgnore] public bool IsJudged => Validation is not null || Accuracy is not null;
+
     /// <summary>What it reached on the validation samples.</summary>
     public MetricValue Reached() => Validation ?? MetricValue.Of(Metric.Accuracy, Accuracy ?? 0);
 }

@@ -37,9 +37,8 @@ public static partial class BuildSpecRules
         problems.Require(spec.Kind != "csv"
             || (spec.AllLabelColumns().Count > 0 && spec.AllLabelColumns().All(column => column.Length > 0)),
                 "data.labelColumn must name a column for data.kind 'csv'.");
-        problems.Require(spec.LabelColumns is null
-            || spec is { Kind: "csv" or DataSpec.Auto, LabelColumn: null, Task: ModelTask.Regression },
-            "data.labelColumns is for data.kind 'csv' and data.task 'regression', in place of data.labelColumn.");
+        problems.Require(spec.LabelColumns is null || spec is { Kind: "csv" or DataSpec.Auto, LabelColumn: null },
+            "data.labelColumns is for data.kind 'csv', in place of data.labelColumn: numbers to predict, or a column for each class.");
         JudgeSeries(spec, problems);
         problems.Require(spec.Table is null || isOpen || spec.Kind == "csv",
             $"data.table is for tables (data.kind 'csv'), not for '{spec.Kind}'.");

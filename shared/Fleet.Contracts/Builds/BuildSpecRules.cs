@@ -18,6 +18,9 @@ public static partial class BuildSpecRules
             JudgeData(data, problems);
             if (spec.Teacher is { } teacher) JudgeTeacher(teacher, data, problems);
             if (spec.Student is { } student) JudgeStudent(student, data, problems);
+            var isPatient = spec.Teacher?.Training.Patience > 0 || spec.Distillation.Training.Patience > 0;
+            problems.Require(!isPatient || data.ValidationShare > 0 || data.Text?.ValidationSplits is not null,
+                "training.patience waits for a better epoch on validation samples, and data.validationShare 0 holds none out.");
         }
         JudgeDistillation(spec.Distillation, spec.Data?.Task ?? ModelTask.Classification, problems);
         JudgeQuantization(spec.Quantization, problems);

@@ -28,7 +28,7 @@ public sealed record DataSpec
 
     /// <summary>
     /// What the labels are for: <c>classification</c>, <c>regression</c> or <c>detection</c>; absent: classification where labels are
-    /// names or whole numbers.
+    /// names, one-hot rows or whole numbers, unless these are of too many values to be classes.
     /// </summary>
     public ModelTask? Task { get; init; }
 
@@ -60,7 +60,8 @@ public sealed record DataSpec
     public string? LabelColumn { get; init; }
 
     /// <summary>
-    /// CSV: names of the label columns where each sample has several numbers to predict, instead of <see cref="LabelColumn"/>.
+    /// CSV: names of the label columns where each sample has several numbers to predict, or a column for each class of which one is 1,
+    /// instead of <see cref="LabelColumn"/>.
     /// </summary>
     public IReadOnlyList<string>? LabelColumns { get; init; }
 
@@ -88,13 +89,19 @@ public sealed record DataSpec
     /// <summary>Shape of one sample, without the batch; absent: as the file has it. Images are channels, height, width.</summary>
     public IReadOnlyList<int>? SampleShape { get; init; }
 
-    /// <summary>Class names; absent: the label numbers.</summary>
+    /// <summary>
+    /// Class names. Labels that are numbers count through them, from 0 or from 1, unless the names are numbers too. Absent: the labels
+    /// themselves.
+    /// </summary>
     public IReadOnlyList<string>? Classes { get; init; }
 
     /// <summary>Samples to generate (vibration), or the most to read; 0 reads all.</summary>
     public int Samples { get; init; }
 
-    /// <summary>Share of the training samples held out for model selection and calibration checks, 0 to 0.5.</summary>
+    /// <summary>
+    /// Share of the training samples held out to choose the best epoch by, 0 to 0.5; 0: none is chosen, and networks are as their last step
+    /// leaves them.
+    /// </summary>
     public double ValidationShare { get; set; } = 0.1;
 
     /// <summary>Share held out for the test scores when no test file is given, 0 to 0.5.</summary>

@@ -39,7 +39,25 @@ public sealed class LabelTests : IDisposable
 
     [Fact]
     public void Hundred_and_twenty_six_floats_are_not_taken_for_as_many_classes()
-        => AssertSays(Refused(Npz(Floats(i => i))), "label 0 at sample 0", "data.task", "'regression'", "'classification'");
+        => AssertSays(Refused(Npz(Floats(i => i))),
+            "126 different labels from 0 to 125", "floating-point", "126 samples", "the rarest, 0, on 1",
+            "data.task to 'regression'", "'classification'");
+
+    [Fact]
+    public void Whole_numbers_with_few_samples_each_are_asked_about_and_taken_as_what_is_said()
+    {
+        AssertSays(Refused(Npz(Numbers(i => i / 2))), "63 different labels from 0 to 62 on 126 samples", "data.task");
+        Assert.Equal(63, DataSets.Load(Npz(Numbers(i => i / 2), ModelTask.Classification) with { TestShare = 0.5 }, 2, 1).Classes.Count);
+        Assert.Empty(DataSets.Load(Npz(Numbers(i => i / 2), ModelTask.Regression), 2, 1).Classes);
+    }
+
+    [Fact]
+    public void Few_whole_floats_are_classes()
+        => Assert.Equal(["0", "1", "2"], DataSets.Load(Npz(Floats(i => i % 3)), 2, 1).Classes);
+
+    [Fact]
+    public void Label_that_is_not_a_number_is_refused_with_its_sample_before_anything_is_asked()
+        => AssertSays(Refused(Npz(Floats(i => i == 9 ? float.NaN : i % 2))), "a.npz has the label NaN at sample 9");
 
     [Fact]
     public void Fractions_are_asked_about_with_the_first_of_them()
@@ -61,12 +79,86 @@ public sealed class LabelTests : IDisposable
         => AssertSays(Refused(Npz(Floats(i => i == 9 ? float.NaN : i % 2), task)), "label NaN at sample 9");
 
     [Fact]
-    public void Classes_that_begin_at_one_are_refused_with_the_empty_one()
-        => AssertSays(Refused(Npz(Numbers(i => 1 + i % 2))), "labels up to 2", "none that is 0");
+    public void Classes_that_begin_at_one_or_leave_numbers_out_are_called_by_their_numbers()
+    {
+        Assert.Equal(["1", "2"], DataSets.Load(Npz(Numbers(i => 1 + i % 2)), 2, 1).Classes);
+        var data = DataSets.Load(Npz(Numbers(i => i % 2 == 0 ? -1 : 5)), 2, 1);
+        Assert.Equal(["-1", "5"], data.Classes);
+        Assert.Equal([0, 1], data.Test.ClassNumbers.Distinct().Order());
+    }
+
+    [Fact]
+    public void Names_of_classes_that_are_numbers_name_the_labels_and_others_are_counted_from_where_labels_begin()
+    {
+        long[] First(NpyArray labels, params string[] classes)
+        {
+            var data = DataSets.Load(Npz(labels) with { Classes = classes, ValidationShare = 0, TestShare = 0.5 }, 2, 1);
+            return [.. data.Training.ClassNumbers.CountBy(number => number).OrderBy(count => count.Key).Select(count => (long)count.Value)];
+        }
+        var labels = Numbers(i => i < 84 ? 1 : 2);
+        Assert.Equal([42, 21], First(labels, "1", "2"));
+        Assert.Equal([21, 42], First(labels, "2", "1"));
+        Assert.Equal([42, 21], First(labels, "still", "moving"));
+        AssertSays(Refused(Npz(labels) with { Classes = ["1", "3"] }), "label 2 at sample 84", "labels are 1, 3 for 2 classes");
+    }
+
+    [Fact]
+    public void Class_that_never_occurs_is_refused_by_its_name()
+        => AssertSays(Refused(Npz(Numbers(i => i % 2)) with { Classes = ["slow", "fast", "broken"] }),
+            "no training sample of class 'broken'", "data.classes");
+
+    [Fact]
+    public void Class_whose_only_sample_is_held_out_is_refused_with_where_it_went()
+        => AssertSays(Refused(Npz(Numbers(i => i == 3 ? 2 : i % 2)) with { TestShare = 0.5 }),
+            "no training sample of class '2'", "1 of it are held out", "data.testShare (0.5)");
+
+    [Fact]
+    public void One_hot_rows_are_classes()
+    {
+        float[] rows = [.. Enumerable.Range(0, Samples).SelectMany(i => i % 3 == 2 ? [0f, 1] : (float[])[1, 0])];
+        var data = DataSets.Load(Npz(NpyArray.Of(rows, Samples, 2)) with { TestShare = 0.5 }, 2, 1);
+        Assert.Equal(["0", "1"], data.Classes);
+        Assert.Equal((42, 21), (data.Test.ClassNumbers.Count(number => number == 0), data.Test.ClassNumbers.Count(number => number == 1)));
+        AssertSays(Refused(Npz(NpyArray.Of([.. rows[..10], 1, 1, .. rows[12..]], Samples, 2))), "2 labels for each sample, 1, 1 at sample 5");
+        Assert.Equal(["left", "right"],
+            DataSets.Load(
+                Csv("a,left,right\n" + string.Concat(Enumerable.Range(0, 40).Select(i => $"{i},{i % 2},{1 - i % 2}\n"))) with
+                {
+                    LabelColumn = null,
+                    LabelColumns = ["left", "right"],
+                },
+                null, 1).Classes);
+    }
+
+    [Fact]
+    public void What_labels_were_taken_for_is_said_in_a_line()
+    {
+        Assert.Equal("labels: 2 classes, smallest 9 samples ('1')",
+            LabelSummary.Of(DataSets.Load(Npz(Numbers(i => i < 12 ? 1 : 0)), 2, 1)));
+        Assert.StartsWith("labels: numbers from 0.5 to", LabelSummary.Of(
+            DataSets.Load(Npz(Floats(i => i + 0.5f), ModelTask.Regression) with { TestShare = 0.01 }, 2, 1)));
+    }
 
     [Fact]
     public void One_class_alone_is_refused()
         => AssertSays(Refused(Npz(Numbers(_ => 0))), "one class (0)");
+
+    [Theory]
+    [InlineData(0, "No samples were held out", "data.validationShare 0 of 101", "last step")]
+    [InlineData(0.05, "chosen by 6 validation samples, with less than 2 of '1'", "20, and 2 of each class, would do",
+        "(data.validationShare 0.2)")]
+    public void Too_few_samples_to_choose_by_are_said_with_how_many_would_do(double share, params string[] said)
+    {
+        var spec = Npz(Numbers(i => i < 12 ? 1 : 0)) with { ValidationShare = share };
+        AssertSays(Assert.Single(SplitFindings.Of(DataSets.Load(spec, 2, 1), spec)), said);
+    }
+
+    [Fact]
+    public void Enough_samples_to_choose_by_are_no_finding()
+    {
+        var spec = Npz(Numbers(i => i % 2)) with { ValidationShare = 0.3 };
+        Assert.Empty(SplitFindings.Of(DataSets.Load(spec, 2, 1), spec));
+    }
 
     [Fact]
     public void Fractions_in_csv_are_not_taken_for_names()

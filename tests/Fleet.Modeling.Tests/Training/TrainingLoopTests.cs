@@ -60,6 +60,29 @@ public sealed class TrainingLoopTests
     }
 
     [Fact]
+    public void Without_validation_samples_nothing_is_chosen_and_the_last_step_stands()
+    {
+        var training = Tones(256, 1);
+        (float[] Outputs, IReadOnlyList<EpochReport> Epochs) Run(SampleSet validation)
+        {
+            using var network = new Network(Families.Student("conv1d", 4, [1, 64], new Classifier(2)), Normalization.Measure(training), 1);
+            var epochs = TrainingLoop.Run(network, training, validation,
+                new TrainingPhase("teacher", Short with { Epochs = 6, LearningRate = 1 }, 1),
+                new Progress(new IgnoredProgress(), "step", 0, 1), CancellationToken.None);
+            return (network.Outputs(training, CancellationToken.None), epochs);
+        }
+        // With the labels turned round the best epoch is the one that knows least.
+        var turned = training with { Labels = new ClassLabels([.. training.ClassNumbers.Select(label => 1 - label)]) };
+        var (chosen, judged) = Run(turned);
+        var (last, unjudged) = Run(training.Take(0));
+        Assert.Equal(judged.Select(epoch => epoch.Loss), unjudged.Select(epoch => epoch.Loss));
+        Assert.All(unjudged, epoch => Assert.False(epoch.IsJudged));
+        Assert.Equal(judged.Max(epoch => epoch.Reached().Value), turned.Labels.Score(chosen)[0].Value);
+        Assert.Equal(judged[^1].Reached().Value, turned.Labels.Score(last)[0].Value);
+        Assert.NotEqual(judged[^1].Reached().Value, judged.Max(epoch => epoch.Reached().Value));
+    }
+
+    [Fact]
     public void Weights_of_the_best_epoch_are_kept_and_not_those_of_the_last()
     {
         var training = Tones(256, 1);

@@ -1,0 +1,27 @@
+using System.Globalization;
+using Fleet.Contracts.Tasks;
+
+namespace Fleet.Modeling.Data;
+
+/// <summary>What labels were taken for, in a line to read before anything is trained.</summary>
+internal static class LabelSummary
+{
+    /// <summary>Such as <c>labels: 6 classes, smallest 12 samples ('x')</c>; of training samples.</summary>
+    public static string Of(DataSet data) => data.Training.Labels switch
+    {
+        ClassLabels classes => OfClasses(classes, data.Classes),
+        ValueLabels values => $"labels: {(values.Columns == 1 ? "numbers" : $"{values.Columns} numbers a sample")} from "
+            + $"{Text(values.Values.Min(), values)} to {Text(values.Values.Max(), values)}",
+        _ => $"labels: boxes of {data.Classes.Count} class{(data.Classes.Count == 1 ? "" : "es")}",
+    };
+
+    private static string OfClasses(ClassLabels labels, IReadOnlyList<string> classes)
+    {
+        var smallest = labels.Numbers.CountBy(number => number).MinBy(count => count.Value);
+        return string.Create(CultureInfo.InvariantCulture,
+            $"labels: {classes.Count} classes, smallest {smallest.Value:N0} samples ('{classes[(int)smallest.Key]}')");
+    }
+
+    private static string Text(float value, ValueLabels labels)
+        => labels.Unit is { } unit ? Units.Text(Math.Round(value, 4), unit) : value.ToString("0.####", CultureInfo.InvariantCulture);
+}

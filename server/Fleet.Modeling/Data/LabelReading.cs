@@ -36,7 +36,7 @@ internal static class LabelReading
         if (labels.Columns > 1) return OfRows(training);
         if (Array.FindIndex(labels.Values, value => !double.IsInteger(value)) is >= 0 and var fraction)
             throw Refuse(training, fraction, labels.Values[fraction],
-                $"stored as a floating-point number: {Asked}");
+                $"which is stored as a floating-point number: {Asked}");
         return OfNumbers(training);
     }
 
@@ -55,9 +55,8 @@ internal static class LabelReading
 
     /// <summary>A label that cannot be taken, with the sample it belongs to.</summary>
     public static BuildException Refuse(RawSamples raw, int sample, double value, string because)
-        => new($"{raw.Source} has the label {Text(value)} at sample {sample} (counted from 0)"
-            + (because.StartsWith("which", StringComparison.Ordinal) || because.StartsWith("stored", StringComparison.Ordinal) ? ", " : "; ")
-            + because);
+        => new($"{raw.Source} has the label {Text(value)} at sample {sample} (counted from "
+            + $"0){(because.StartsWith("which", StringComparison.Ordinal) ? ", " : "; ")}{because}");
 
     /// <summary>A label as messages and class names have it.</summary>
     public static string Text(double value) => value.ToString("0.######", CultureInfo.InvariantCulture);
@@ -71,9 +70,9 @@ internal static class LabelReading
         for (var sample = 0; sample < labels.Count; sample++)
             if (labels.OneHot(sample) is null)
                 throw new BuildException(
-                    $"{training.Source} has {labels.Columns} labels for each sample, {Text(labels.Row(sample))} at sample {sample} (counted "
-                        + "from 0), where one-hot labels of classes have exactly one 1: set data.task to 'regression' when they are numbers "
-                        + "to predict. Several classes at once are not learned.");
+                    $"{training.Source} has {labels.Columns} labels for each sample, {Text(labels.Row(sample))} at sample {sample} "
+                        + "(counted from 0), where one-hot labels of classes have exactly one 1: set data.task to 'regression' when they are "
+                        + "numbers to predict. Several classes at once are not learned.");
         return ModelTask.Classification;
     }
 

@@ -10,8 +10,8 @@ namespace Fleet.Modeling.Training;
 
 /// <summary>
 /// Runs through the epochs of a training and leaves the trainee with the state of the one that did best on the validation
-/// samples, or of the last one where there are none. With a checkpoint it goes on where it was kept. Runs on the calling thread from start to end: dispose scopes belong to
-/// a thread.
+/// samples, or of the last one where there are none. With a checkpoint it goes on where it was kept. Runs on the calling thread from
+/// start to end: dispose scopes belong to a thread.
 /// </summary>
 internal static class EpochLoop
 {
@@ -58,8 +58,7 @@ internal static class EpochLoop
                     uncollected.Next();
                     loss += step(new StepAt(phase, epoch, count, indices, LearningRate.At(count, steps, plan.LearningRate)));
                     progress.Report((count + 1.0) / steps,
-                        epochs.Count == 0 ? ""
-                            : $"{named}epoch {number} of {length}{(epochs[^1].IsJudged ? $", validation {epochs[^1].Reached().Text()}" : "")}");
+                        epochs.Count == 0 ? "" : $"{named}epoch {number} of {length}{Reached(epochs[^1])}");
                 }
                 trainee.Settle(batches.Samples, cancellationToken);
                 if (validation.Count == 0)
@@ -93,6 +92,8 @@ internal static class EpochLoop
             Dispose(bestState);
         }
     }
+
+    private static string Reached(EpochReport epoch) => epoch.IsJudged ? $", validation {epoch.Reached().Text()}" : "";
 
     private static bool IsBetter(MetricValue score, double best)
         => score.Better == MetricDirection.Higher ? score.Value > best : score.Value < best;

@@ -119,7 +119,8 @@ public sealed class LabelTests : IDisposable
         var data = DataSets.Load(Npz(NpyArray.Of(rows, Samples, 2)) with { TestShare = 0.5 }, 2, 1);
         Assert.Equal(["0", "1"], data.Classes);
         Assert.Equal((42, 21), (data.Test.ClassNumbers.Count(number => number == 0), data.Test.ClassNumbers.Count(number => number == 1)));
-        AssertSays(Refused(Npz(NpyArray.Of([.. rows[..10], 1, 1, .. rows[12..]], Samples, 2))), "2 labels for each sample, 1, 1 at sample 5");
+        AssertSays(Refused(Npz(NpyArray.Of([.. rows[..10], 1, 1, .. rows[12..]], Samples, 2))),
+            "2 labels for each sample, 1, 1 at sample 5");
         Assert.Equal(["left", "right"],
             DataSets.Load(
                 Csv("a,left,right\n" + string.Concat(Enumerable.Range(0, 40).Select(i => $"{i},{i % 2},{1 - i % 2}\n"))) with

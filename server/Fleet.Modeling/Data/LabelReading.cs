@@ -71,8 +71,8 @@ internal static class LabelReading
             if (labels.OneHot(sample) is null)
                 throw new BuildException(
                     $"{training.Source} has {labels.Columns} labels for each sample, {Text(labels.Row(sample))} at sample {sample} "
-                        + "(counted from 0), where one-hot labels of classes have exactly one 1: set data.task to 'regression' when they are "
-                        + "numbers to predict. Several classes at once are not learned.");
+                        + "(counted from 0), where one-hot labels of classes have exactly one 1: set data.task to 'regression' when they "
+                        + "are numbers to predict. Several classes at once are not learned.");
         return ModelTask.Classification;
     }
 

@@ -61,7 +61,8 @@ internal static class LocalBuildCommand
         }
         catch (JsonException e)
         {
-            throw new BuildException($"{file} is not a build spec: {e.Message}", e);
+            throw new BuildException(
+                $"{file} is not a build spec: {e.Message} Specs are JSON here; 'fleet models build {file} --local' takes YAML.", e);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -104,6 +104,9 @@ internal static class DataSets
     private static RawSamples Read(
         DataSpec spec, string? path, string? labelsPath, IReadOnlyList<string>? splits, RawSamples? learned, Random random)
     {
+        if (Directory.Exists(path) && spec.Kind != "folder")
+            throw new BuildException($"{path} is a folder, and data.kind '{spec.Kind}' reads files: name one, or several as "
+                + $"{Path.Combine(path, "*")}; without data.kind a folder of pictures or sound is read.");
         try
         {
             // A table puts its files together before it looks at what its columns hold.

@@ -15,10 +15,11 @@ internal static class NumpyFiles
     public static RawSamples ReadNpz(string path)
     {
         IReadOnlyDictionary<string, NpyArray> arrays;
+        var words = new Dictionary<string, IReadOnlyList<string>>();
         try
         {
             using var file = File.OpenRead(path);
-            arrays = NpzArchive.Read(file, DataFiles.MaximumBytes);
+            arrays = NpzArchive.Read(file, DataFiles.MaximumBytes, words);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -29,19 +30,39 @@ internal static class NumpyFiles
             throw new BuildException($"Data file {path}: {e.Message}", e);
         }
 
-        var found = arrays.Count == 0 ? "nothing" : string.Join(", ", arrays.Keys);
-        var labels = LabelNames.FirstOrDefault(arrays.ContainsKey)
+        var found = arrays.Count + words.Count == 0 ? "nothing" : string.Join(", ", arrays.Keys.Concat(words.Keys));
+        var labels = LabelNames.FirstOrDefault(name => arrays.ContainsKey(name) || words.ContainsKey(name))
             ?? throw new BuildException($"Data file {path} holds {found}; name the array of labels 'labels'.");
         string[] inputs = [.. arrays.Keys.Where(name => name != labels && name != DetectionTask.BoxesName)];
         return inputs.Length == 1
             ? arrays.ContainsKey(DetectionTask.BoxesName)
                 ? WithBoxes(path, arrays[inputs[0]], arrays)
-                : Samples(path, arrays[inputs[0]], path, arrays[labels])
+                : Samples(path, arrays[inputs[0]], path,
+                    words.TryGetValue(labels, out var named) ? RawLabels.Of(named) : LabelsOf(path, arrays[labels]))
             : throw new BuildException($"Data file {path} holds {found}; it must hold 'labels' and exactly one array of inputs.");
     }
 
     /// <summary>Reads inputs and labels from a file each.</summary>
-    public static RawSamples ReadNpy(string path, string labelsPath) => Samples(path, Parse(path), labelsPath, Parse(labelsPath));
+    public static RawSamples ReadNpy(string path, string labelsPath)
+        => Samples(path, Parse(path), labelsPath, LabelsIn(labelsPath));
+
+    private static RawLabels LabelsIn(string path)
+    {
+        try
+        {
+            return NpyWords.TryParse(DataFiles.Read(path)) is { } words ? RawLabels.Of(words) : LabelsOf(path, Parse(path));
+        }
+        catch (FormatException e)
+        {
+            throw new BuildException($"Data file {path}: {e.Message}", e);
+        }
+    }
+
+    private static RawLabels LabelsOf(string path, NpyArray labels) => labels.Shape.Count is 1 or 2
+        ? RawLabels.Of(labels)
+        : throw new BuildException(
+            $"Data file {path} has labels of shape ({string.Join(", ", labels.Shape)}); they need one axis, or two where each sample has "
+                + "several numbers to predict.");
 
     private static RawSamples WithBoxes(string path, NpyArray inputs, IReadOnlyDictionary<string, NpyArray> arrays)
     {
@@ -75,20 +96,16 @@ internal static class NumpyFiles
         }
     }
 
-    private static RawSamples Samples(string path, NpyArray inputs, string labelsPath, NpyArray labels)
+    private static RawSamples Samples(string path, NpyArray inputs, string labelsPath, RawLabels labels)
     {
         if (inputs.Shape.Count < 2)
             throw new BuildException(
                 $"Data file {path} has inputs of shape ({string.Join(", ", inputs.Shape)}); they need at least two axes, the first of them "
                     + "the samples.");
-        if (labels.Shape.Count is not (1 or 2))
+        if (inputs.Shape[0] != labels.Count)
             throw new BuildException(
-                $"Data file {labelsPath} has labels of shape ({string.Join(", ", labels.Shape)}); they need one axis, or two where each "
-                    + "sample has several numbers to predict.");
-        if (inputs.Shape[0] != labels.Shape[0])
-            throw new BuildException(
-                $"Data file {path} has {inputs.Shape[0]} samples and {labelsPath} has {labels.Shape[0]} labels; both must be of the same "
+                $"Data file {path} has {inputs.Shape[0]} samples and {labelsPath} has {labels.Count} labels; both must be of the same "
                     + "samples.");
-        return new RawSamples(path, inputs.ToSingles(), [.. inputs.Shape.Skip(1)], RawLabels.Of(labels));
+        return new RawSamples(path, inputs.ToSingles(), [.. inputs.Shape.Skip(1)], labels);
     }
 }

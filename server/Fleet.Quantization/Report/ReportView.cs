@@ -83,7 +83,10 @@ internal sealed record ReportView
         Spec = report.Spec.Quantization,
         Measure = ReportMeasure.Of(report),
         DetailsTitle = "The build spec and its data",
-        Details = [$"Samples: {SamplesOf(report)}.", .. Tried(report.Augmentations), $"SHA-256 of the data: {report.DataSha256}"],
+        Details = [
+            $"Samples: {SamplesOf(report)}.", .. report.Data?.Notes ?? [], .. Tried(report.Augmentations),
+            $"SHA-256 of the data: {report.DataSha256}",
+        ],
         Asked = JsonSerializer.Serialize(report.Spec, FleetJson.Indented.BuildSpec),
     };
 

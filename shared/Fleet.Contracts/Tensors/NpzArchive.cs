@@ -11,7 +11,15 @@ public static class NpzArchive
     /// <param name="stream">The archive, seekable.</param>
     /// <param name="maximumBytes">Most bytes the arrays may unpack to: a small archive can hold a very large one.</param>
     /// <exception cref="FormatException">It is not an npz, or larger than allowed.</exception>
-    public static IReadOnlyDictionary<string, NpyArray> Read(Stream stream, long maximumBytes)
+    public static IReadOnlyDictionary<string, NpyArray> Read(Stream stream, long maximumBytes) => Read(stream, maximumBytes, null);
+
+    /// <summary>Reads every array of an archive, those of words apart.</summary>
+    /// <param name="stream">The archive, seekable.</param>
+    /// <param name="maximumBytes">Most bytes the arrays may unpack to.</param>
+    /// <param name="words">Where arrays of words go; null where none are awaited.</param>
+    /// <inheritdoc cref="Read(Stream, long)" path="/exception"/>
+    public static IReadOnlyDictionary<string, NpyArray> Read(
+        Stream stream, long maximumBytes, IDictionary<string, IReadOnlyList<string>>? words)
     {
         var arrays = new Dictionary<string, NpyArray>();
         try
@@ -29,7 +37,9 @@ public static class NpzArchive
                 maximumBytes -= entry.Length;
                 var bytes = new byte[entry.Length];
                 using (var content = entry.Open()) content.ReadExactly(bytes);
-                arrays[entry.FullName[..^Extension.Length]] = NpyArray.Parse(bytes);
+                var name = entry.FullName[..^Extension.Length];
+                if (words is not null && NpyWords.TryParse(bytes) is { } spelled) words[name] = spelled;
+                else arrays[name] = NpyArray.Parse(bytes);
             }
         }
         catch (Exception e) when (e is InvalidDataException or EndOfStreamException)

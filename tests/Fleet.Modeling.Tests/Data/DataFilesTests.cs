@@ -72,6 +72,54 @@ public sealed class DataFilesTests : IDisposable
             Assert.Equal((long)data.Training.Sample(i)[0] / 16 % 2, data.Training.ClassNumbers[i]);
     }
 
+    // As NumPy writes np.array([...]): UTF-32, filled up with zeros.
+    private static byte[] Words(string[] words, string kind = "U", string? shape = null)
+    {
+        var longest = words.Max(word => word.Length);
+        var header = $"{{'descr': '{(kind == "U" ? '<' : '|')}{kind}{(kind == "O" ? "" : longest)}', 'fortran_order': False, "
+            + $"'shape': ({shape ?? $"{words.Length},"}), }}\n";
+        var encoding = kind == "U" ? System.Text.Encoding.UTF32 : System.Text.Encoding.UTF8;
+        return [
+            0x93, .. "NUMPY"u8, 1, 0, (byte)header.Length, 0, .. System.Text.Encoding.Latin1.GetBytes(header),
+            .. words.SelectMany(word => encoding.GetBytes(word.PadRight(longest, '\0'))),
+        ];
+    }
+
+    [Theory]
+    [InlineData("U")]
+    [InlineData("S")]
+    public void Npy_and_npz_labels_may_be_words(string kind)
+    {
+        string[] words = [.. Enumerable.Range(0, 40).Select(i => i % 2 == 0 ? "ok" : "worn")];
+        var inputs = Bytes("x.npy", Floats(40, 16).ToFile());
+        var data = DataSets.Load(new DataSpec { Train = inputs, TrainLabels = Bytes("y.npy", Words(words, kind)) }, 2, 1);
+        Assert.Equal(["ok", "worn"], data.Classes);
+        for (var i = 0; i < data.Training.Count; i++)
+            Assert.Equal((long)data.Training.Sample(i)[0] / 16 % 2, data.Training.ClassNumbers[i]);
+
+        using (var file = File.Create(_folder["w.npz"]))
+        using (var archive = new ZipArchive(file, ZipArchiveMode.Create))
+        {
+            foreach (var (name, bytes) in new[] { ("x.npy", Floats(40, 16).ToFile()), ("labels.npy", Words(words, kind)) })
+            {
+                using var entry = archive.CreateEntry(name).Open();
+                entry.Write(bytes);
+            }
+        }
+        Assert.Equal(["ok", "worn"], DataSets.Load(new DataSpec { Train = _folder["w.npz"] }, 2, 1).Classes);
+    }
+
+    [Theory]
+    [InlineData("O", "2,", "save words with np.array(labels, dtype=str)")]
+    [InlineData("U", "1, 2", "one axis of words is read")]
+    [InlineData("U", "3,", "one axis of words is read")]
+    public void Npy_labels_that_are_no_list_of_words_are_refused_with_what_helps(string kind, string shape, string expected)
+        => Assert.Contains(expected, Refused(new DataSpec
+        {
+            Train = Bytes("x.npy", Floats(2, 16).ToFile()),
+            TrainLabels = Bytes("y.npy", Words(["a", "b"], kind, shape)),
+        }), StringComparison.Ordinal);
+
     [Fact]
     public void Idx_is_read_packed_and_plain_alike()
     {

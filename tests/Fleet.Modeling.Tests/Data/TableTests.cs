@@ -136,6 +136,25 @@ public sealed class TableTests : IDisposable
             Assert.Throws<BuildException>(() => DataSets.Load(spec, null, 1)).Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("npz")]
+    [InlineData("csv")]
+    public void Folder_where_a_file_is_read_is_refused_with_what_helps(string kind)
+    {
+        var message = Assert.Throws<BuildException>(
+            () => DataSets.Load(new DataSpec { Kind = kind, Train = _folder.Path, LabelColumn = "y" }, null, 1)).Message;
+        Assert.Contains($"is a folder, and data.kind '{kind}' reads files: name one, or several as", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Kind_that_does_not_fit_the_file_is_answered_with_the_one_that_does()
+    {
+        var path = Write("train.txt", Rows(i => $"{i % 2} 0.5 1.5"));
+        var message = Assert.Throws<BuildException>(
+            () => DataSets.Load(new DataSpec { Kind = "npy", Train = path, TrainLabels = path }, null, 1)).Message;
+        Assert.Contains("train.txt looks like data.kind 'ucr', and 'npy' is said.", message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Names_of_things_are_left_out_and_said()
     {

@@ -76,12 +76,14 @@ internal static class SeriesFiles
                     ? Majority(table, labelPlace, Math.Max(units[unit].Start, last - spec.Window + 1), last)
                 : table.Value(last, labelPlace);
         }
-        return new RawSamples(table.Path, inputs, [channels.Count, spec.Window],
-            new RawLabels(labels)
+        // Words of windows, not of rows: one that labels no window is no class.
+        var read = table.Words.TryGetValue(labelPlace, out var words) && ofUnits is null
+            ? RawLabels.Named([.. labels.Select(label => words[(int)label])])
+            : new RawLabels(labels)
             {
-                Names = table.Words.GetValueOrDefault(labelPlace),
                 Whole = spec.MaximumRemaining is null && Array.TrueForAll(labels, label => label == Math.Floor(label)),
-            })
+            };
+        return new RawSamples(table.Path, inputs, [channels.Count, spec.Window], read)
         {
             ChannelNames = channels,
             Origins = [.. windows.Select(window => window.Unit)],

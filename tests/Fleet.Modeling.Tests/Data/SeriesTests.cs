@@ -114,6 +114,15 @@ public sealed class SeriesTests : IDisposable
     }
 
     [Fact]
+    public void Word_that_labels_no_window_is_no_class()
+    {
+        string LabelOf(int row) => row == 0 ? "fall" : $"a{row / 20}";
+        var path = Table("stream.csv", ["x,activity", .. Enumerable.Range(0, 40).Select(row => $"{row},{LabelOf(row)}")]);
+        var (samples, _) = SeriesFiles.ReadTraining(path, new SeriesSpec { Window = 4, Label = WindowLabel.Majority }, "activity");
+        Assert.Equal(["a0", "a1"], samples.Labels.Names!);
+    }
+
+    [Fact]
     public void Each_file_of_several_is_a_unit_of_its_own()
     {
         for (var file = 0; file < 3; file++)

@@ -8,6 +8,7 @@ using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Tensors;
 using Fleet.Contracts.Validation;
 using Fleet.Modeling.Data;
+using Fleet.Modeling.Decisions;
 using Fleet.Modeling.Distillation;
 using Fleet.Modeling.Floors;
 using Fleet.Modeling.QuantizationAware;
@@ -119,6 +120,9 @@ internal sealed class Build(TimeProvider time)
         progress.Report(new BuildProgress("Measuring teacher and student", 0.97));
         var (teacherScores, studentScores) = Score(teacher.Model, File("student.onnx"), data, cancellationToken);
         var floors = FloorsOf(simple, teacher.Model, File("student.onnx"), data, cancellationToken);
+        var decisions = new DecisionTable(data);
+        var ofTeacher = decisions.Of(teacher.Model, cancellationToken);
+        var ofStudent = decisions.Of(File("student.onnx"), cancellationToken);
         var report = new BuildReport
         {
             Spec = asked,
@@ -127,7 +131,10 @@ internal sealed class Build(TimeProvider time)
             Widths = widths,
             Augmentations = trials,
             Floors = floors.Reports,
-            Findings = [.. FloorRules.Findings(floors.Reports), .. SplitFindings.Of(data, asked.Data!)],
+            Findings = [
+                .. FloorRules.Findings(floors.Reports), .. DecisionFigures.Findings(ofStudent, data.Classes),
+                .. SplitFindings.Of(data, asked.Data!),
+            ],
             StartedAt = startedAt,
             Duration = time.GetElapsedTime(start),
             MeasuredOn = ThisMachine.Description,
@@ -135,14 +142,17 @@ internal sealed class Build(TimeProvider time)
             Data = DataSummary.Of(spec.Data!, data),
             Samples = new SampleCounts(data.Training.Count, data.Validation.Count, data.Test.Count),
             Classes = data.Classes,
+            ClassCounts = DecisionTable.Counts(data),
             Teacher = Describe(teacher.Description, teacher.Parameters, teacher.Model.Path, teacherScores, teacher.Epochs) with
             {
                 Intervals = floors.Teacher,
+                Decisions = ofTeacher,
             },
             Student = Describe(student.Description, student.Parameters(), File("student.onnx"), studentScores,
                 [.. epochs, .. trainedEpochs]) with
             {
                 Intervals = floors.Student,
+                Decisions = ofStudent,
             },
             Inputs = [
                 new TensorDescription(StudentExport.Input, student.Vocabulary is null ? "FP32" : "INT64",
@@ -154,7 +164,12 @@ internal sealed class Build(TimeProvider time)
             ],
             Detection = (data.Test.Labels as BoxLabels)?.Form,
             ValidationSet = Artifacts.Reference(File("validation.npz")),
-            Variants = made.Variants,
+            Variants = [
+                .. made.Variants.Select(variant => variant.Chosen ? variant with
+                {
+                    Decisions = decisions.Of(Path.Combine(File("variants"), variant.Artifact!.Name), cancellationToken, variant.Runtime),
+                } : variant),
+            ],
         };
         var result = Finish(report, folder, progress);
         memory.Forget();

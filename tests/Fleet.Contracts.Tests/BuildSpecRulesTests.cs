@@ -79,6 +79,20 @@ public sealed class BuildSpecRulesTests
         ["patience without samples to wait by"] = (
             spec => Data(Teaching(spec, training => training with { Patience = 2 }), data => data with { ValidationShare = 0 }),
             "training.patience waits for a better epoch"),
+        ["cut of another kind"] = (spec => Data(spec, data => data with { Split = "space" }), "data.split 'space' is not known"),
+        ["cut in time through groups"] = (
+            spec => Data(spec, data => data with
+            {
+                Kind = "csv", Train = "x.csv", LabelColumn = "y", Split = "time", GroupColumn = "unit",
+            }),
+            "data.split 'time' goes by the order of samples"),
+        ["group column of arrays"] = (spec => Data(spec, data => data with { Kind = "npz", Train = "x.npz", GroupColumn = "unit" }),
+            "data.groupColumn names a column for data.kind 'csv'"),
+        ["weights of classes of another kind"] = (spec => Teaching(spec, training => training with { ClassWeights = "rare" }),
+            "teacher.training.classWeights 'rare' is not known"),
+        ["weights of classes where there are none"] = (
+            spec => Teaching(Regression(spec), training => training with { ClassWeights = "balanced" }),
+            "teacher.training.classWeights weighs classes"),
         ["no label column"] = (spec => Data(spec, data => data with { Kind = "csv", Train = "x.csv" }), "data.labelColumn"),
         ["validation share"] = (spec => Data(spec, data => data with { ValidationShare = 0.51 }), "data.validationShare 0.51"),
         ["test share"] = (spec => Data(spec, data => data with { TestShare = 0 }), "data.testShare 0"),

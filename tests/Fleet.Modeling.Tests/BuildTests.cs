@@ -158,6 +158,13 @@ public sealed class BuildTests : IDisposable
         Assert.All(result.Report.Findings,
             finding => Assert.Contains(WebUtility.HtmlEncode(finding), result.Page, StringComparison.Ordinal));
         Assert.True(result.Report.Student.Intervals[0].Holds(result.Report.Student.Scores.Accuracy!.Value));
+        var decisions = result.Report.Student.Decisions!;
+        Assert.Equal(result.Report.Samples.Test, decisions.Classes.Sum(one => one.Samples));
+        Assert.Equal(result.Report.Student.Scores.Accuracy!.Value,
+            1 - (double)decisions.Confusions.Sum(one => one.Samples) / result.Report.Samples.Test, 9);
+        Assert.Equal(result.Report.Samples.Training, result.Report.ClassCounts.Sum(one => one.Training));
+        Assert.All(result.Report.Variants, variant => Assert.Equal(variant.Chosen, variant.Decisions is not null));
+        Assert.All(result.Report.Classes, name => Assert.Contains($"data-class=\"{name}\"", result.Page, StringComparison.Ordinal));
     }
 
     [Fact]

@@ -28,6 +28,7 @@ internal static class BuildTables
 
         var measure = ReportMeasure.Of(report);
         WriteFloors(screen, report, measure);
+        ClassTable.Write(screen, report);
         var agrees = report.Variants.Any(variant => variant.Scores?.Agreement is not null);
         var ranges = report.Variants.Any(variant => variant.Intervals.Count > 0);
         var variants = new Sheet([

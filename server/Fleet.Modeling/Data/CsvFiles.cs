@@ -25,8 +25,10 @@ internal static class CsvFiles
     /// <param name="labelColumns">Names of the columns that hold labels.</param>
     /// <param name="spec">How it is read; null for the defaults.</param>
     /// <param name="learned">Columns of the training table; null for that table itself.</param>
+    /// <param name="groupColumn">Name of the column that says which thing a sample is of; null for none.</param>
     public static RawSamples Read(
-        string path, IReadOnlyList<string> labelColumns, TableSpec? spec = null, IReadOnlyList<TableColumn>? learned = null)
+        string path, IReadOnlyList<string> labelColumns, TableSpec? spec = null, IReadOnlyList<TableColumn>? learned = null,
+        string? groupColumn = null)
     {
         spec ??= new TableSpec();
         return Guarded(path, () =>
@@ -36,6 +38,8 @@ internal static class CsvFiles
             var labels = table.Rows.Index().SelectMany(row => places.Select(place => row.Item[place].Length > 0
                 ? row.Item[place]
                 : throw new FormatException($"{table.Where(row.Index)} has no label in column '{table.Columns[place]}'"))).ToList();
+            var group = groupColumn is null ? -1 : table.PlaceOf(groupColumn, "data.groupColumn");
+            if (groupColumn is not null) spec = spec with { Without = [.. spec.Without, groupColumn] };
             var notes = new List<string>();
             var columns = learned ?? [.. Columns(table, places, spec, notes)];
             if (columns.Count == 0) throw new FormatException("it has no column beside the labels");
@@ -43,6 +47,7 @@ internal static class CsvFiles
             return new RawSamples(path, inputs, [columns.Count], RawLabels.Of(labels) with { Columns = places.Length })
             {
                 Table = columns,
+                Origins = group < 0 ? null : RawSamples.Numbered([.. table.Rows.Select(row => row[group])]),
                 Notes = notes,
             };
         });

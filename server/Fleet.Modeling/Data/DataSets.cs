@@ -39,12 +39,16 @@ internal static class DataSets
         SampleSet Checked(RawSamples raw)
             => Check(Laid(raw), classes, reading, isLast ? spec with { SampleShape = null } : spec, task, sampleRank);
         var training = Checked(train);
-        if (spec.Kind != "vibration" && spec.Samples > 0) training = Splits.Subset(training, spec.Samples, random);
+        var byTime = spec.Split == "time";
+        (SampleSet Kept, SampleSet Part) Cut(double share)
+            => byTime ? Splits.CutLast(training, share) : Splits.Cut(training, share, random);
+        if (spec.Kind != "vibration" && spec.Samples > 0)
+            training = byTime ? training.Take(spec.Samples) : Splits.Subset(training, spec.Samples, random);
 
         SampleSet judged;
         if (test is null)
         {
-            (training, judged) = Splits.Cut(training, spec.TestShare, random);
+            (training, judged) = Cut(spec.TestShare);
         }
         else
         {
@@ -55,7 +59,8 @@ internal static class DataSets
                         + $"({Text(training.SampleShape)}); they must agree.");
         }
         // Cut even where the validation samples are given: it also mixes the classes of the training samples.
-        (training, var validation) = Splits.Cut(training, held is null ? spec.ValidationShare : 0, random);
+        (training, var validation) = Cut(held is null ? spec.ValidationShare : 0);
+        if (byTime) training = Splits.Cut(training, 0, random).Kept;
         if (held is not null) validation = Checked(held);
         if (training.Count < Math.Max(1, classes.Count) || judged.Count == 0)
             throw new BuildException(
@@ -96,8 +101,9 @@ internal static class DataSets
         throw new BuildException(
             $"{source} leaves no training sample of class '{classes[absent]}'; "
                 + (elsewhere > 0
-                    ? $"{elsewhere} of it are held out. Give more samples of it, or lower data.validationShare ({spec.ValidationShare}) "
-                        + $"or data.testShare ({spec.TestShare})."
+                    ? $"{elsewhere} of it are held out{(training.Origins is null ? "" : ", for samples of one origin stay together")}. "
+                        + $"Give more samples of it, or lower data.validationShare ({spec.ValidationShare}) or data.testShare "
+                        + $"({spec.TestShare})."
                     : "give samples of it, or remove it from data.classes."));
     }
 
@@ -112,7 +118,7 @@ internal static class DataSets
             // A table puts its files together before it looks at what its columns hold.
             return path is null || spec.Kind == "csv" || DataFiles.Each(path) is not { Count: > 1 } paths
                 ? ReadAs(spec, path, labelsPath, splits, learned, random)
-                : Joined(path, [.. paths.Select(each => ReadAs(spec, each, labelsPath, splits, learned, random))]);
+                : Joined(path, [.. paths.Select(each => ReadAs(spec, each, labelsPath, splits, learned, random))], spec.Kind == "npz");
         }
         catch (BuildException e) when (File.Exists(path) && DataKind.Of(path) is { } kind && kind != spec.Kind && spec.Kind != "series")
         {
@@ -120,14 +126,20 @@ internal static class DataSets
         }
     }
 
-    private static RawSamples Joined(string path, RawSamples[] parts)
+    private static RawSamples Joined(string path, RawSamples[] parts, bool isNumbered)
     {
         if (Array.Find(parts, part => !part.SampleShape.SequenceEqual(parts[0].SampleShape)) is { } other)
             throw new BuildException($"{other.Source} has samples of ({Text(other.SampleShape)}) and {parts[0].Source} of "
                 + $"({Text(parts[0].SampleShape)}); they must agree.");
+        // Groups that a file numbers are the same in all; others are a file's own.
+        int[]? origins = parts.All(part => part.Origins is not null)
+            ? isNumbered ? [.. parts.SelectMany(part => part.Origins!)]
+                : RawSamples.Numbered([.. parts.Index().SelectMany(part => part.Item.Origins!.Select(origin => (part.Index, origin)))])
+            : null;
         return parts[0] with
         {
             Source = path,
+            Origins = origins,
             Inputs = [.. parts.SelectMany(part => part.Inputs)],
             Labels = RawLabels.Joined([.. parts.Select(part => part.Labels)]),
             Notes = [.. parts.SelectMany(part => part.Notes).Distinct()],
@@ -142,7 +154,7 @@ internal static class DataSets
                 "npz" => NumpyFiles.ReadNpz(path!),
                 "npy" => NumpyFiles.ReadNpy(path!, labelsPath ?? throw MissingLabels(path!)),
                 "idx" => IdxFiles.Read(path!, labelsPath ?? throw MissingLabels(path!)),
-                "csv" => CsvFiles.Read(path!, spec.AllLabelColumns(), spec.Table, learned?.Table),
+                "csv" => CsvFiles.Read(path!, spec.AllLabelColumns(), spec.Table, learned?.Table, spec.GroupColumn),
                 "ucr" or "arff" or "ts" => SequenceFiles.Read(path!, spec.Kind, spec.Task, learned),
                 "text" => TextFiles.Read(path!, splits, spec.Text ?? new TextSpec(), spec.LabelColumn, learned?.Vocabulary),
                 "folder" => FolderFiles.Read(path!, spec, learned?.Preprocessing),

@@ -7,10 +7,13 @@ namespace Fleet.Modeling.Data;
 /// <summary>Samples from NumPy files: npz with inputs and labels in one, npy with one file each.</summary>
 internal static class NumpyFiles
 {
+    private const string Groups = "groups";
+
     private static readonly string[] LabelNames = ["labels", "label", "y"];
 
     /// <summary>
-    /// Reads an archive that holds <c>labels</c> (or <c>y</c>), with boxes <c>labels.boxes</c> too, and one other array, the inputs.
+    /// Reads an archive that holds <c>labels</c> (or <c>y</c>), with boxes <c>labels.boxes</c> too, and one other array, the inputs. An
+    /// array <c>groups</c> says which thing each sample is of.
     /// </summary>
     public static RawSamples ReadNpz(string path)
     {
@@ -33,12 +36,18 @@ internal static class NumpyFiles
         var found = arrays.Count + words.Count == 0 ? "nothing" : string.Join(", ", arrays.Keys.Concat(words.Keys));
         var labels = LabelNames.FirstOrDefault(name => arrays.ContainsKey(name) || words.ContainsKey(name))
             ?? throw new BuildException($"Data file {path} holds {found}; name the array of labels 'labels'.");
-        string[] inputs = [.. arrays.Keys.Where(name => name != labels && name != DetectionTask.BoxesName)];
+        string[] inputs = [.. arrays.Keys.Where(name => name != labels && name != DetectionTask.BoxesName && name != Groups)];
         return inputs.Length == 1
             ? arrays.ContainsKey(DetectionTask.BoxesName)
                 ? WithBoxes(path, arrays[inputs[0]], arrays)
                 : Samples(path, arrays[inputs[0]], path,
                     words.TryGetValue(labels, out var named) ? RawLabels.Of(named) : LabelsOf(path, arrays[labels]))
+                with
+                {
+                    Origins = words.ContainsKey(Groups)
+                        ? throw new BuildException($"Data file {path} has words in '{Groups}'; number the groups.")
+                        : OriginsOf(path, arrays, arrays[inputs[0]].Shape[0]),
+                }
             : throw new BuildException($"Data file {path} holds {found}; it must hold 'labels' and exactly one array of inputs.");
     }
 
@@ -63,6 +72,13 @@ internal static class NumpyFiles
         : throw new BuildException(
             $"Data file {path} has labels of shape ({string.Join(", ", labels.Shape)}); they need one axis, or two where each sample has "
                 + "several numbers to predict.");
+
+    private static int[]? OriginsOf(string path, IReadOnlyDictionary<string, NpyArray> arrays, int samples)
+        => !arrays.TryGetValue(Groups, out var groups) ? null
+            : groups.Shape is [var count] && count == samples ? Array.ConvertAll(groups.ToDoubles(), group => (int)group)
+            : throw new BuildException(
+                $"Data file {path} has '{Groups}' of shape ({string.Join(", ", groups.Shape)}) for {samples} samples; it needs a number "
+                    + "for each.");
 
     private static RawSamples WithBoxes(string path, NpyArray inputs, IReadOnlyDictionary<string, NpyArray> arrays)
     {

@@ -29,4 +29,11 @@ internal sealed record RawSamples(string Source, float[] Inputs, IReadOnlyList<i
 
     /// <summary>Which thing each sample comes from, such as a machine; null where samples are of different things.</summary>
     public int[]? Origins { get; init; }
+
+    /// <summary>The number of each name among them, in the order in which they are met.</summary>
+    public static int[] Numbered<T>(IReadOnlyList<T> names) where T : notnull
+    {
+        var numbers = new Dictionary<T, int>();
+        return [.. names.Select(name => numbers.TryGetValue(name, out var number) ? number : numbers[name] = numbers.Count)];
+    }
 }

@@ -14,6 +14,13 @@ internal static class Splits
         return (samples.Pick(kept), samples.Pick(part));
     }
 
+    /// <summary>Cuts the last <paramref name="share"/> of <paramref name="samples"/> off, both parts in their order.</summary>
+    public static (SampleSet Kept, SampleSet Part) CutLast(SampleSet samples, double share)
+    {
+        var kept = samples.Count - (int)Math.Round(samples.Count * share, MidpointRounding.AwayFromZero);
+        return (samples.Take(kept), samples.Pick([.. Enumerable.Range(kept, samples.Count - kept)]));
+    }
+
     /// <summary>
     /// At most <paramref name="count"/> samples, every class in proportion. All of them, in their order, when there are no more.
     /// </summary>

@@ -13,7 +13,7 @@ internal abstract class LabelLoss
     /// <param name="spec">Its settings.</param>
     public static LabelLoss Of(SampleLabels labels, TrainingSpec spec) => labels switch
     {
-        ClassLabels => new OfClasses(spec.LabelSmoothing),
+        ClassLabels classes => new OfClasses(spec.LabelSmoothing, spec.ClassWeights == "balanced" ? Balanced(classes) : null),
         ValueLabels values => new OfValues(values.Deviation(), spec.HuberDelta),
         BoxLabels boxes => new OfBoxes(new BoxLoss(boxes.Grid)),
         _ => throw new NotSupportedException($"Nothing is trained on {labels.GetType().Name}."),
@@ -28,10 +28,21 @@ internal abstract class LabelLoss
         public override Tensor Of(Tensor outputs, Tensor labels) => loss.Of(outputs, labels);
     }
 
-    /// <summary>Cross entropy of softmax(outputs) with the classes.</summary>
-    private sealed class OfClasses(double smoothing) : LabelLoss
+    // samples / (classes x samples of the class): the same sum over the samples of each (King, Zeng, 2001; scikit-learn's 'balanced').
+    private static float[] Balanced(ClassLabels labels)
     {
-        public override Tensor Of(Tensor outputs, Tensor labels) => functional.cross_entropy(outputs, labels, label_smoothing: smoothing);
+        var counts = labels.Numbers.CountBy(number => number).ToDictionary(count => count.Key, count => count.Value);
+        return [
+            .. Enumerable.Range(0, (int)labels.Numbers.Max() + 1)
+                .Select(number => (float)labels.Count / (counts.Count * Math.Max(1, counts.GetValueOrDefault(number)))),
+        ];
+    }
+
+    /// <summary>Cross entropy of softmax(outputs) with the classes; the weighted mean over the batch where classes have weights.</summary>
+    private sealed class OfClasses(double smoothing, float[]? weights) : LabelLoss
+    {
+        public override Tensor Of(Tensor outputs, Tensor labels) => functional.cross_entropy(
+            outputs, labels, weight: weights is null ? null : tensor(weights, device: outputs.device), label_smoothing: smoothing);
     }
 
     /// <summary>

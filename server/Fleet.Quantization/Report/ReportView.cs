@@ -37,6 +37,15 @@ internal sealed record ReportView
     /// <summary>Simple models beside them.</summary>
     public IReadOnlyList<FloorReport> Floors { get; init; } = [];
 
+    /// <summary>What the student does with each class; null where there are none, and where no student was trained.</summary>
+    public DecisionReport? Decisions => Original.Decisions;
+
+    /// <summary>Class names.</summary>
+    public IReadOnlyList<string> Classes { get; init; } = [];
+
+    /// <summary>Samples of each class by use.</summary>
+    public IReadOnlyList<ClassCount> ClassCounts { get; init; } = [];
+
     /// <summary>Every variant tried.</summary>
     public required IReadOnlyList<VariantReport> Variants { get; init; }
 
@@ -78,6 +87,8 @@ internal sealed record ReportView
             ? [new("teacher", "mark-teacher", large), new("student", "mark-student", report.Student)]
             : [],
         Floors = report.Floors,
+        Classes = report.Classes,
+        ClassCounts = report.ClassCounts,
         Variants = report.Variants,
         MeasuredOn = report.MeasuredOn,
         Spec = report.Spec.Quantization,

@@ -42,6 +42,11 @@ public sealed record BuildReport
     /// <summary>Class names.</summary>
     public required IReadOnlyList<string> Classes { get; init; }
 
+    /// <summary>
+    /// Samples of each class by use, in the order of <see cref="Classes"/>; empty where there are no classes, and in older reports.
+    /// </summary>
+    public IReadOnlyList<ClassCount> ClassCounts { get; set; } = [];
+
     /// <summary>The teacher; absent when a model of one's own was quantized.</summary>
     public NetworkReport? Teacher { get; init; }
 
@@ -120,6 +125,9 @@ public sealed record NetworkReport
 
     /// <summary>Between which values its figures lie; empty in reports from before they were told.</summary>
     public IReadOnlyList<MetricInterval> Intervals { get; set; } = [];
+
+    /// <summary>What it does with each class; absent where there are none, and in older reports.</summary>
+    public DecisionReport? Decisions { get; init; }
 
     /// <summary>One point for each epoch, over all phases.</summary>
     public IReadOnlyList<EpochReport> Epochs { get; set; } = [];

@@ -11,6 +11,9 @@ public static partial class BuildSpecRules
         DataSpec.Auto, "vibration", "npz", "npy", "idx", "csv", "series", "text", "folder", "ucr", "arff", "ts",
     ];
 
+    /// <summary>How samples are cut.</summary>
+    public static readonly IReadOnlyList<string> DataSplits = ["random", "time"];
+
     /// <summary>Tasks that students are trained for.</summary>
     public static readonly IReadOnlyList<ModelTask> TrainedTasks = [
         ModelTask.Classification, ModelTask.Regression, ModelTask.Detection,
@@ -39,6 +42,11 @@ public static partial class BuildSpecRules
                 "data.labelColumn must name a column for data.kind 'csv'.");
         problems.Require(spec.LabelColumns is null || spec is { Kind: "csv" or DataSpec.Auto, LabelColumn: null },
             "data.labelColumns is for data.kind 'csv', in place of data.labelColumn: numbers to predict, or a column for each class.");
+        problems.OneOf("data.split", spec.Split ?? "random", DataSplits);
+        problems.Require(spec.Split != "time" || spec is { Series: null, GroupColumn: null },
+            "data.split 'time' goes by the order of samples; windows of a series and groups are kept together instead.");
+        problems.Require(spec.GroupColumn is null || (spec.GroupColumn.Length > 0 && spec.Kind is "csv" or DataSpec.Auto),
+            "data.groupColumn names a column for data.kind 'csv'; an npz file has an array 'groups'.");
         JudgeSeries(spec, problems);
         problems.Require(spec.Table is null || isOpen || spec.Kind == "csv",
             $"data.table is for tables (data.kind 'csv'), not for '{spec.Kind}'.");

@@ -7,6 +7,9 @@ namespace Fleet.Contracts.Builds;
 /// <summary>The rules of <c>distillation</c>: the losses, their weights and the features they compare.</summary>
 public static partial class BuildSpecRules
 {
+    /// <summary>How classes are weighed against each other.</summary>
+    public static readonly IReadOnlyList<string> ClassWeightings = ["none", "balanced"];
+
     /// <summary>Most losses in one sum.</summary>
     public const int MaximumLosses = 16;
 
@@ -94,6 +97,9 @@ public static partial class BuildSpecRules
             $"{key}.labelSmoothing {training.LabelSmoothing} must be at least 0 and below 1.");
         problems.Require(training.LabelSmoothing == 0 || task == ModelTask.Classification,
             $"{key}.labelSmoothing spreads labels over classes, and data.task is '{Word(task)}'.");
+        problems.OneOf($"{key}.classWeights", training.ClassWeights ?? "none", ClassWeightings);
+        problems.Require(training.ClassWeights is not "balanced" || task == ModelTask.Classification,
+            $"{key}.classWeights weighs classes, and data.task is '{Word(task)}'.");
         problems.Require(training.HuberDelta is null or (> 0 and <= 1e6),
             $"{key}.huberDelta {training.HuberDelta} must be above 0 and at most 1000000.");
         problems.Require(training.HuberDelta is null || task == ModelTask.Regression, $"{key}.huberDelta is for data.task 'regression'.");

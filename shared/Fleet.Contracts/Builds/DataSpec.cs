@@ -65,6 +65,18 @@ public sealed record DataSpec
     /// </summary>
     public IReadOnlyList<string>? LabelColumns { get; init; }
 
+    /// <summary>
+    /// CSV: name of the column that says which thing a sample is of, such as a machine, a speaker or a patient. Samples of one thing stay
+    /// together in every cut, so that a model is judged on things it has not seen. An npz file says it with an array <c>groups</c>.
+    /// </summary>
+    public string? GroupColumn { get; init; }
+
+    /// <summary>
+    /// How samples are cut where no test file is given: <c>random</c>, each class in proportion, or <c>time</c>, where the last samples of
+    /// the file test and those before them validate; absent: random.
+    /// </summary>
+    public string? Split { get; init; }
+
     /// <summary>How a table over time is cut into samples, for kind <c>series</c>.</summary>
     public SeriesSpec? Series { get; init; }
 

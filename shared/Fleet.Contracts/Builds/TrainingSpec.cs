@@ -39,6 +39,12 @@ public sealed record TrainingSpec
     public double LabelSmoothing { get; init; }
 
     /// <summary>
+    /// <c>balanced</c>: each class counts alike against the labels, however few samples it has, which finds more of rare classes and costs
+    /// accuracy; absent or <c>none</c>: each sample counts alike.
+    /// </summary>
+    public string? ClassWeights { get; init; }
+
+    /// <summary>
     /// Regression: errors beyond this many deviations of the labels count by their size and no longer by their square (Huber's loss);
     /// absent: all by their square.
     /// </summary>

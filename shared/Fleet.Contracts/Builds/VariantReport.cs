@@ -43,6 +43,9 @@ public sealed record VariantReport
     /// <summary>How close its outputs are to the float model's; null when it could not be run.</summary>
     public Closeness? Closeness { get; init; }
 
+    /// <summary>What the one to take for its profile does with each class; absent of others, and where there are no classes.</summary>
+    public DecisionReport? Decisions { get; init; }
+
     /// <summary>
     /// What a device measures of it on the samples that travel with a release, by the same scoring; absent where those are all that judged.
     /// </summary>

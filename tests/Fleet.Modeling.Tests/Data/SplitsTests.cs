@@ -54,4 +54,44 @@ public sealed class SplitsTests
         Assert.Equal(Digest(1), Digest(1));
         Assert.NotEqual(Digest(1), Digest(2));
     }
+
+    [Fact]
+    public void Samples_of_one_group_are_never_on_both_sides_of_a_cut()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder["a.csv"], "value,label,machine\n"
+            + string.Concat(Enumerable.Range(0, 200).Select(i => $"{i},{i % 2},m{i / 20}\n")));
+        var spec = new DataSpec { Kind = "csv", Train = folder["a.csv"], LabelColumn = "label", GroupColumn = "machine" };
+        AssertApart(DataSets.Load(spec, null, 1));
+        using (var file = File.Create(folder["a.npz"]))
+            NpzArchive.Write(file, [
+                new("x", NpyArray.Of([.. Enumerable.Range(0, 200).Select(i => (float)i)], 200, 1)),
+                new("labels", NpyArray.Of([.. Enumerable.Range(0, 200).Select(i => i % 2L)], 200)),
+                new("groups", NpyArray.Of([.. Enumerable.Range(0, 200).Select(i => i / 20 + 7L)], 200)),
+            ]);
+        AssertApart(DataSets.Load(new DataSpec { Kind = "npz", Train = folder["a.npz"] }, null, 1));
+
+        static void AssertApart(DataSet data)
+        {
+            int[][] parts = [
+                .. new[] { data.Training, data.Validation, data.Test }
+                    .Select(part => part.Inputs.Select(value => (int)value / 20).Distinct().ToArray()),
+            ];
+            Assert.Equal(Enumerable.Range(0, 10), parts.SelectMany(groups => groups).Order());
+            Assert.All(parts, groups => Assert.NotEmpty(groups));
+        }
+    }
+
+    [Fact]
+    public void Cut_in_time_tests_on_the_last_samples_and_validates_on_those_before_them()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder["a.csv"], "value,label\n" + string.Concat(Enumerable.Range(0, 100).Select(i => $"{i},{i % 2}\n")));
+        var data = DataSets.Load(
+            new DataSpec { Kind = "csv", Train = folder["a.csv"], LabelColumn = "label", Split = "time", ValidationShare = 0.25 }, null, 1);
+        Assert.Equal(Enumerable.Range(80, 20).Select(i => (float)i), data.Test.Inputs);
+        Assert.Equal(Enumerable.Range(60, 20).Select(i => (float)i), data.Validation.Inputs);
+        Assert.Equal(Enumerable.Range(0, 60).Select(i => (float)i), data.Training.Inputs.Order());
+        Assert.NotEqual(data.Training.Inputs.Order(), data.Training.Inputs);
+    }
 }

@@ -83,6 +83,18 @@ public sealed class TrainingLoopTests
     }
 
     [Fact]
+    public void Balanced_classes_weigh_alike_in_the_loss_however_few_samples_one_has()
+    {
+        using var scope = torch.NewDisposeScope();
+        var labels = new ClassLabels([0, 0, 0, 1]);
+        double Loss(string? weights) => LabelLoss.Of(labels, Short with { ClassWeights = weights })
+            .Of(torch.tensor(new float[] { 0, 0, 0, 0, 0, 0, 2, 0 }, [4L, 2L]), torch.tensor(labels.Numbers)).ToDouble();
+        var missed = Math.Log(1 + Math.Exp(2));
+        Assert.Equal((3 * Math.Log(2) + missed) / 4, Loss(null), 5);
+        Assert.Equal((Math.Log(2) + missed) / 2, Loss("balanced"), 5);
+    }
+
+    [Fact]
     public void Weights_of_the_best_epoch_are_kept_and_not_those_of_the_last()
     {
         var training = Tones(256, 1);

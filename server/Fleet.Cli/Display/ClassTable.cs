@@ -1,0 +1,38 @@
+using System.Globalization;
+using Fleet.Cli.Terminal;
+using Fleet.Contracts.Builds;
+
+namespace Fleet.Cli.Display;
+
+/// <summary>What a student does with each class, and how far its confidence can be believed.</summary>
+internal static class ClassTable
+{
+    /// <summary>Of more classes the worst are shown.</summary>
+    private const int MostRows = 12;
+
+    public static void Write(Shell screen, BuildReport report)
+    {
+        if (report.Student.Decisions is not { } student || student.Classes.Count != report.Classes.Count) return;
+        var table = new Sheet("class", ">training", ">test", ">recall", ">precision", ">teacher?", "most taken for?");
+        var isCut = report.Classes.Count > MostRows;
+        foreach (var (number, figures) in student.Classes.Index().OrderBy(one => isCut ? one.Item.Recall : 0).Take(MostRows))
+        {
+            var teacher = report.Teacher?.Decisions?.Classes.ElementAtOrDefault(number)?.Recall;
+            table.Add(report.Classes[number],
+                report.ClassCounts.ElementAtOrDefault(number) is { } counts ? Figures.Count(counts.Training) : Figures.None,
+                Figures.Count(figures.Samples), Figures.Percent(figures.Recall), Figures.Percent(figures.Precision),
+                Figures.Percent(teacher),
+                student.MostTakenFor(number) is { } other ? $"{report.Classes[other.Decided]} ({other.Samples})" : "");
+        }
+        screen.Write(table);
+        if (isCut) screen.WriteSentence($"These {MostRows} of {report.Classes.Count} classes are found least.");
+        var invariant = CultureInfo.InvariantCulture;
+        screen.WriteSentence(string.Create(invariant,
+            $"Balanced accuracy {Figures.Percent(student.BalancedAccuracy)}; confidence: calibration error "
+                + $"{Figures.Percent(student.CalibrationError)}, negative log likelihood {student.NegativeLogLikelihood:0.000}")
+            + (student is { Temperature: { } temperature, CalibrationErrorAfter: { } after }
+                ? string.Create(invariant, $"; with a temperature of {temperature:0.00} the error is {Figures.Percent(after)}")
+                : "") + ".");
+        screen.WriteLine();
+    }
+}

@@ -43,7 +43,7 @@ public sealed class KilledSweepTests : IAsyncLifetime
             }
             remaining = Remaining();
             await using (await ServerProcess.StartAsync(_fleet.Folder, "--Fleet:Workers=0"))
-                await Eventually.TrueAsync("the others are swept", () => Remaining() == 0);
+                await Eventually.TrueAsync("the others are swept", () => Remaining() == 0, TimeSpan.FromMinutes(5));
         });
         Assert.InRange(remaining, 1, Left - 500);
 

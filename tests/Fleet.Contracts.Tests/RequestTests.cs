@@ -24,6 +24,26 @@ public sealed class RequestTests
     public void State_that_is_not_a_pair_is_not_taken(string? text) => Assert.False(StatePair.TryParse(text, out _));
 
     [Theory]
+    [InlineData("encoder/fc1=8", "encoder/fc1", 8)]
+    [InlineData("a=b=2", "a=b", 2)]
+    [InlineData("MatMul=3", "MatMul", 3)]
+    public void Bits_are_those_of_a_layer(string text, string layer, int bits)
+    {
+        Assert.True(LayerBits.TryParse(text, out var read));
+        Assert.Equal((new LayerBits(layer, bits), text), (read, read.ToString()));
+    }
+
+    [Theory]
+    [InlineData("fc1")]
+    [InlineData("=8")]
+    [InlineData("fc1=")]
+    [InlineData("fc1=5")]
+    [InlineData("fc1=16")]
+    [InlineData("fc1=+4")]
+    [InlineData(null)]
+    public void Bits_that_no_weights_have_are_not_taken(string? text) => Assert.False(LayerBits.TryParse(text, out _));
+
+    [Theory]
     [InlineData("x=1x3x224x224", "x", new[] { 1, 3, 224, 224 })]
     [InlineData("a=b=7", "a=b", new[] { 7 })]
     public void Shape_is_a_name_and_extents(string text, string input, int[] extents)

@@ -17,6 +17,10 @@ internal static class ModelOptions
         => Repeated("--shape", "NAME=1x3x224x224", description, InputShape.Form,
             text => InputShape.TryParse(text, out var shape) ? shape : null);
 
+    /// <summary>Bits of single layers, said by a person.</summary>
+    public static Option<LayerBits[]> Bits(string description)
+        => Repeated("--bits", "LAYER=BITS", description, LayerBits.Form, text => LayerBits.TryParse(text, out var layer) ? layer : null);
+
     /// <summary>The full path of samples; the word for made-up ones stays a word.</summary>
     public static string? FullPath(string? data) => data is null or SampleSource.Synthetic ? data : Path.GetFullPath(data);
 

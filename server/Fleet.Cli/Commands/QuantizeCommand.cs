@@ -77,6 +77,8 @@ internal static class QuantizeCommand
             HelpName = "BITS",
             Description = "Tries mixed-weights too: 2 to 8 bits by layer, so many on average, scales included; 4 where it is named.",
         };
+        var bits = ModelOptions.Bits("Bits of one layer's weights in mixed-weights, which is tried then too: 2, 3, 4 or 8 for a layer or an "
+            + "operator named as for --keep. Accuracy does not change them.");
         var drop = new Option<double>("--maximum-drop")
         {
             HelpName = "SHARE",
@@ -233,12 +235,12 @@ internal static class QuantizeCommand
                 --keep Conv_0 --keep 'head/*' --minimum-snr 30 --out variants
             """)
             {
-                model, calibration, validation, labels, profiles, schemes, goal, calibrator, smallest, drop, averageBits, keep, only,
-                effort, limit, batch, opset, format, recipe, task, unit, state, shape, preprocessing, memory, requantize, output,
+                model, calibration, validation, labels, profiles, schemes, goal, calibrator, smallest, drop, averageBits, bits, keep,
+                only, effort, limit, batch, opset, format, recipe, task, unit, state, shape, preprocessing, memory, requantize, output,
                 Verb.Json(),
             };
         Option[] decided = [
-            profiles, schemes, goal, calibrator, smallest, drop, averageBits, keep, only, effort, limit, batch, opset, format,
+            profiles, schemes, goal, calibrator, smallest, drop, averageBits, bits, keep, only, effort, limit, batch, opset, format,
         ];
         command.Validators.Add(result =>
         {
@@ -284,6 +286,7 @@ internal static class QuantizeCommand
                     Opset = parsed.GetValue(opset),
                     Format = parsed.GetRequiredValue(format) is "onnx" ? null : parsed.GetRequiredValue(format),
                     AverageBits = parsed.GetValue(averageBits),
+                    Bits = parsed.GetValue(bits) is { Length: > 0 } few ? few : null,
                 },
                 Recipe = parsed.GetValue(recipe) is { } earlier ? RecipeFile.Read(earlier) : null,
             };

@@ -33,6 +33,7 @@ internal sealed partial class YamlToJson
         if (type == typeof(int) || type == typeof(long)) return "a whole number";
         if (type == typeof(StudentWidth)) return $"a whole number or {StudentWidth.AutoWord}";
         if (type == typeof(StatePair)) return StatePair.Form;
+        if (type == typeof(LayerBits)) return LayerBits.Form;
         if (type == typeof(InputShape)) return InputShape.Form;
         if (type == typeof(double)) return "a number";
         if (type == typeof(TimeSpan)) return DurationText.Rule;

@@ -78,7 +78,8 @@ internal sealed partial class YamlToJson(JsonSerializerOptions options, List<Spe
     private JsonArray? List(YamlNode node, Type type, Type element, string path)
     {
         // One text may stand for a list of one: `schemes: auto`.
-        var isText = element == typeof(string) || element == typeof(StatePair) || element == typeof(InputShape);
+        var isText = element == typeof(string) || element == typeof(StatePair) || element == typeof(LayerBits)
+            || element == typeof(InputShape);
         if (node is YamlScalar scalar && isText && Scalar(scalar, element, path) is { } only) return new JsonArray(only);
         if (node is not YamlSequence sequence) return Refuse<JsonArray>(node, $"{path} is {Kind(node)}; {Expected(type)} is expected.");
         return new JsonArray([.. sequence.Items.Select((item, index) => Convert(item, element, $"{path}[{index}]"))]);
@@ -99,6 +100,7 @@ internal sealed partial class YamlToJson(JsonSerializerOptions options, List<Spe
                 text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) => JsonValue.Create(number),
             _ when type == typeof(StudentWidth) && text == StudentWidth.AutoWord => JsonValue.Create(text),
             _ when type == typeof(StatePair) && StatePair.TryParse(text, out _) => JsonValue.Create(text),
+            _ when type == typeof(LayerBits) && LayerBits.TryParse(text, out _) => JsonValue.Create(text),
             _ when type == typeof(InputShape) && InputShape.TryParse(text, out _) => JsonValue.Create(text),
             _ when type == typeof(long) && plain && long.TryParse(
                 text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) => JsonValue.Create(number),

@@ -45,7 +45,8 @@ internal sealed class BlockWeightsScheme(string name, string suffix, IProductRou
     public IReadOnlyList<Technique> Helpers { get; } = [Technique.ActivationAwareScaling];
 
     /// <inheritdoc/>
-    public bool Suits(OnnxGraph graph) => MatrixProducts.Of(graph).Any() && WeightShare.IsWorthwhile(graph, OperatorsOf(graph));
+    public bool Suits(OnnxGraph graph)
+        => MatrixProducts.Of(graph).Any() && WeightShare.IsWorthwhile(graph, [.. OperatorsOf(graph), .. InAskedBits(graph)]);
 
     /// <inheritdoc/>
     public bool RoundsByBatch(OnnxGraph graph) => TiedTable.Of(graph).Count > 0;
@@ -56,9 +57,13 @@ internal sealed class BlockWeightsScheme(string name, string suffix, IProductRou
     /// <inheritdoc/>
     public IReadOnlyList<string> OperatorsOf(OnnxGraph graph)
         => [
-            .. MatrixProducts.Of(graph).Select(product => product.Node.Output[0]).Except(AnswersOf(graph)),
+            .. MatrixProducts.Of(graph).Select(product => product.Node.Output[0]).Except(AnswersOf(graph)).Except(InAskedBits(graph)),
             .. EmbeddingTables.OperatorsOf(graph),
         ];
+
+    /// <inheritdoc/>
+    public IReadOnlyCollection<string> InAskedBits(OnnxGraph graph)
+        => _budgeted is { Asked.Count: > 0 } ? [.. NamedLayers.BitsIn(graph, _budgeted.Asked).Keys] : [];
 
     /// <inheritdoc/>
     /// <exception cref="InvalidDataException">The model has no matrix product with constant weights, or samples are lacking.</exception>

@@ -1,3 +1,4 @@
+using Fleet.Contracts.Builds;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Weights;
 using Fleet.Quantization.Writing;
@@ -30,6 +31,9 @@ internal sealed record BudgetedRounding(double AverageBits) : IProductRounding
     /// <summary>Power of the error over that of the weights: 40 dB, of which the limit of no variant takes note.</summary>
     private const double LargestError = 1e-4;
 
+    /// <summary>Bits that a person asked for, by layer: of the forms of these the budget still picks one.</summary>
+    public IReadOnlyList<LayerBits> Asked { get; init; } = [];
+
     /// <inheritdoc/>
     public BlockForm Usual => BlockForm.Usual;
 
@@ -56,12 +60,13 @@ internal sealed record BudgetedRounding(double AverageBits) : IProductRounding
             .FirstOrDefault(rounded => ProductLoss.Of(weights, columns, rounded, null) <= most);
     }
 
-    private static List<Layer> Layers(QuantizationSource source)
+    private List<Layer> Layers(QuantizationSource source)
     {
+        var asked = NamedLayers.BitsIn(source.Model.Graph, Asked);
         var plain = new ProductRounding(BlockForm.Usual, BlockRounding.Nearest).Of(source with { Samples = null });
         var noise = source.Samples is null ? null : OutputNoise.Of(source, plain);
         // Unseen, a layer may not be trusted to 2 bits: so much noise no longer adds up with that of others.
-        BlockForm[] tried = [.. Forms.Where(form => noise is not null || form.Bits > 2)];
+        BlockForm[] seen = [.. Forms.Where(form => noise is not null || form.Bits > 2)];
         var layers = new List<Layer>();
         foreach (var (products, moments) in ProductRounding.Reading(source))
         {
@@ -75,6 +80,8 @@ internal sealed record BudgetedRounding(double AverageBits) : IProductRounding
                     ?? 1 / some.Sum(value => (double)value * value);
                 // A layer that is exact already, or that nothing feels, is content with anything.
                 if (!double.IsFinite(felt)) felt = 0;
+                BlockForm[] tried = asked.TryGetValue(product.Node.Output[0], out var bits)
+                    ? [.. Forms.Where(form => form.Bits == bits)] : seen;
                 layers.Add(new Layer(product, tried, [
                     .. tried.Select(form => new BitOption(BitsOf(form, rows, product.Channels),
                         felt * LossOf(gptq?.Round(some, columns, form, BlockRounding.Nearest, source.Cancellation)

@@ -21,6 +21,9 @@ internal sealed class HeldScheme(IQuantizationScheme scheme, NamedLayers? layers
     public static IQuantizationScheme Of(
         IQuantizationScheme scheme, OnnxGraph graph, NamedLayers? layers, IReadOnlyList<UnreachedBranch> unreached)
     {
+        if (layers is not null && scheme.InAskedBits(graph).FirstOrDefault(output => !layers.MayChange(output)) is { } both)
+            throw new InvalidDataException($"'{graph.ProducerOf(both)!.Title()}' stays float by --keep or --only (in a build spec "
+                + "quantization.keep and only) and has bits by --bits (quantization.bits); name it in one of them.");
         HashSet<string> unjudged = scheme is StaticInt8Scheme ? [.. unreached.SelectMany(branch => branch.Values)] : [];
         return layers is null && !(unjudged.Count > 0 && scheme.OperatorsOf(graph).Any(unjudged.Contains))
             ? scheme : new HeldScheme(scheme, layers, unjudged);
@@ -73,6 +76,9 @@ internal sealed class HeldScheme(IQuantizationScheme scheme, NamedLayers? layers
 
     /// <inheritdoc/>
     public IReadOnlyList<string> OperatorsOf(OnnxGraph graph) => [.. scheme.OperatorsOf(graph).Where(MayChange)];
+
+    /// <inheritdoc/>
+    public IReadOnlyCollection<string> InAskedBits(OnnxGraph graph) => scheme.InAskedBits(graph);
 
     /// <inheritdoc/>
     public IReadOnlyList<string> InFloat(OnnxGraph graph) => [.. scheme.InFloat(graph).Where(MayChange)];

@@ -75,6 +75,10 @@ internal interface IQuantizationScheme
     /// <summary>True where those may be bytes that become float when the file is loaded.</summary>
     bool KeptMayBeBytes => KeptMayShrink;
 
+    /// <summary>First outputs of operators that have the bits that a person asked for, however much that costs.</summary>
+    /// <exception cref="InvalidDataException">What was named is not of this graph, or has no bits to choose.</exception>
+    IReadOnlyCollection<string> InAskedBits(OnnxGraph graph) => [];
+
     /// <summary>The quantized model.</summary>
     /// <param name="source">The float model and its histograms.</param>
     /// <param name="keptFloat">Operators, of <see cref="OperatorsOf"/>, that stay float.</param>

@@ -1,7 +1,9 @@
 using System.IO.Enumeration;
 using Fleet.Contracts;
+using Fleet.Contracts.Builds;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
+using Fleet.Quantization.Writing;
 
 namespace Fleet.Quantization.Schemes;
 
@@ -35,6 +37,24 @@ internal sealed class NamedLayers
         HashSet<string> Found(IReadOnlyList<string> names, string option)
             => [.. names.SelectMany(name => Matching(nodes, name, option)).Select(node => node.Output[0])];
         return new NamedLayers(Found(keep, "keep"), only.Count == 0 ? null : Found(only, "only"));
+    }
+
+    /// <summary>Bits by first output of the matrix products that were named; of two that name one the later holds.</summary>
+    /// <exception cref="InvalidDataException">A name is not of this graph, or of no product with constant weights.</exception>
+    public static IReadOnlyDictionary<string, int> BitsIn(OnnxGraph graph, IReadOnlyList<LayerBits> named)
+    {
+        NodeProto[] nodes = [.. Scopes.NodesOf(graph.Graph).Where(node => node.OutputAt(0) is not null)];
+        var products = MatrixProducts.Of(graph).Select(product => product.Node.Output[0]).ToHashSet();
+        var bits = new Dictionary<string, int>();
+        foreach (var layer in named)
+        {
+            string[] found = [.. Matching(nodes, layer.Layer, "bits").Select(node => node.Output[0]).Where(products.Contains)];
+            if (found.Length == 0)
+                throw new InvalidDataException($"'{layer.Layer}' of --bits (in a build spec quantization.bits) is no matrix product with "
+                    + "constant weights; only MatMul and Gemm are stored in so few bits.");
+            foreach (var output in found) bits[output] = layer.Bits;
+        }
+        return bits;
     }
 
     /// <summary>True when the operator of that first output may be quantized.</summary>

@@ -69,11 +69,11 @@ internal static class QuantizationSchemes
         : throw new ArgumentException(
             $"Quantization scheme '{name}' is not known; it is one of {string.Join(", ", ByName.Keys.Order())}.", nameof(name));
 
-    /// <summary>2 to 8 bits by layer, so many on average.</summary>
+    /// <summary>2 to 8 bits by layer, so many on average, and some in bits that were asked for.</summary>
     /// <exception cref="ArgumentException">No weights take so few or so many.</exception>
-    public static IQuantizationScheme MixedOf(double averageBits)
+    public static IQuantizationScheme MixedOf(double averageBits, IReadOnlyList<LayerBits>? asked = null)
         => averageBits is >= QuantizationSpec.FewestAverageBits and <= QuantizationSpec.MostAverageBits
-            ? new BlockWeightsScheme("mixed-weights", "mixed", new BudgetedRounding(averageBits))
+            ? new BlockWeightsScheme(BuildSpecRules.MixedWeights, "mixed", new BudgetedRounding(averageBits) { Asked = asked ?? [] })
             : throw new ArgumentException(FormattableString.Invariant($"Average bits of {averageBits} must be within ")
                 + FormattableString.Invariant($"{QuantizationSpec.FewestAverageBits}..{QuantizationSpec.MostAverageBits}."),
                 nameof(averageBits));

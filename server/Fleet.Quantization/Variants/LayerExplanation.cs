@@ -47,7 +47,7 @@ internal static class LayerExplanation
         }
         var held = scheme.Held(graph);
         layers.AddRange(held.Select(output => Layer(graph, output, LayerFate.Asked)));
-        var quantized = scheme.OperatorsOf(graph).Concat(held).ToHashSet();
+        var quantized = scheme.OperatorsOf(graph).Concat(scheme.InAskedBits(graph)).Concat(held).ToHashSet();
         layers.AddRange(graph.Graph.Node
             .Where(node => node.OutputAt(0) is { } output && !quantized.Contains(output) && HasWeights(node, graph))
             .Select(node => new LayerReport { Layer = node.Title(), Operator = node.OpType, Fate = LayerFate.NotQuantizable }));

@@ -67,7 +67,10 @@ internal static class VariantReasons
             yield return $"Kept in {scheme.KeptOnRequest} because that was asked for: "
                 + $"{Named(alone.Select(output => TitleOf(output, source)))}.";
         if (scheme is BlockWeightsScheme { Budget: { } budget } && report.AverageBits is { } average)
-            yield return OfBudget(budget, average, controlled.Returned.Count > 0, asked.Held(source.Model.Graph).Count > 0);
+            yield return OfBudget(budget, average, controlled.Returned.Count > 0,
+                asked.Held(source.Model.Graph).Count > 0, asked.InAskedBits(source.Model.Graph).Count > 0);
+        if (asked.InAskedBits(source.Model.Graph) is { Count: > 0 } given)
+            yield return $"In the bits that were asked for: {Named(given.Select(output => TitleOf(output, source)))}.";
         if (controlled.InBytes is { } bytes)
             yield return "Weights that stayed float have 16 bits in the file"
                 + (bytes.Count > 0 ? $", and {bytes.Count} of them 8" : "") + "; the runtime makes floats of them when it loads it.";
@@ -101,13 +104,14 @@ internal static class VariantReasons
     }
 
     /// <summary>What a weight takes of the bits that it may.</summary>
-    internal static string OfBudget(double budget, double average, bool returned, bool held)
+    internal static string OfBudget(double budget, double average, bool returned, bool held, bool given)
     {
         if (average < budget + ToldApart)
             return Text($"A weight of a matrix product takes {average:0.00} bits on average, of {budget:0.##} that it may.");
         var why = returned ? "layers were kept closer because fewer bits cost too much; give it more bits (--average-bits), or a limit "
                 + "that allows a larger loss"
-            : held ? "layers stay float because that was asked for" : "its layers cannot be stored in fewer";
+            : held ? "layers stay float because that was asked for"
+            : given ? "layers have more because that was asked for" : "its layers cannot be stored in fewer";
         return Text($"A weight of a matrix product takes {average:0.00} bits on average, past the {budget:0.##} that it may: {why}.");
     }
 

@@ -68,7 +68,7 @@ internal sealed record VariantSettings(
         spec.Schemes is null or [QuantizationSpec.Auto] ? [] : [.. spec.Schemes.Distinct().Select(name => Named(name, spec))],
         Calibrators.Named(spec.Calibrator))
     {
-        Mixed = spec.AverageBits is { } averageBits ? QuantizationSchemes.MixedOf(averageBits) : null,
+        Mixed = spec.AverageBits is null && spec.Bits is null ? null : MixedOf(spec),
         Goal = GoalNamed(spec.Goal ?? BuildSpecRules.Goals[0]),
         InOrtFormat = spec.Format == OrtFormat.Name,
         Opset = spec.Opset,
@@ -83,9 +83,10 @@ internal sealed record VariantSettings(
     };
 
     private static IQuantizationScheme Named(string name, QuantizationSpec spec)
-        => QuantizationSchemes.Named(name) is var scheme && scheme == QuantizationSchemes.Mixed && spec.AverageBits is { } bits
-            ? QuantizationSchemes.MixedOf(bits)
-            : scheme;
+        => QuantizationSchemes.Named(name) is var scheme && scheme == QuantizationSchemes.Mixed ? MixedOf(spec) : scheme;
+
+    private static IQuantizationScheme MixedOf(QuantizationSpec spec)
+        => QuantizationSchemes.MixedOf(spec.AverageBits ?? QuantizationSpec.DefaultAverageBits, spec.Bits);
 
     private static HardwareProfile ProfileNamed(string name, QuantizationSpec spec) => spec.Find(name)
         ?? throw new InvalidDataException(

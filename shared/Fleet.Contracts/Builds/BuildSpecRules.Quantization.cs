@@ -13,7 +13,7 @@ public static partial class BuildSpecRules
         [
             "int8-static-u8s8", "int8-static-s8s8", "int8-static-symmetric", "int8-static-u8u8", "int8-static-u8s8-float-stem",
             "int8-dynamic", "int8-weights", "int4-weights", "int4-weights-hqq", "int4-weights-gptq",
-            "int4-weights-portable", "mixed-weights", "fp16",
+            "int4-weights-portable", MixedWeights, "fp16",
         ];
 
     /// <summary>Formats of files; ONNX is always written.</summary>
@@ -24,6 +24,9 @@ public static partial class BuildSpecRules
 
     /// <summary>Most decibels that can be asked for: no rounding comes so close.</summary>
     public const int MostSignalToNoise = 150;
+
+    /// <summary>The scheme that shares bits among layers.</summary>
+    public const string MixedWeights = "mixed-weights";
 
     /// <summary>Layers and operators that a spec names, and characters of each name; models have names of a hundred.</summary>
     private const int MaximumNamedLayers = 1000, MaximumLayerName = 500;
@@ -86,6 +89,13 @@ public static partial class BuildSpecRules
         problems.Require(spec.AverageBits is null or >= QuantizationSpec.FewestAverageBits and <= QuantizationSpec.MostAverageBits,
             FormattableString.Invariant($"quantization.averageBits {spec.AverageBits} must be within ")
                 + FormattableString.Invariant($"{QuantizationSpec.FewestAverageBits}..{QuantizationSpec.MostAverageBits}."));
+        problems.Require(spec.Bits is null or { Count: > 0 and <= MaximumNamedLayers },
+            $"quantization.bits has {spec.Bits?.Count} entries; 1 to {MaximumNamedLayers} layers or operators are named, or the key is left "
+                + "out.");
+        problems.Require(spec.Bits?.Any(layer => layer.Layer.Length > MaximumLayerName) != true,
+            $"quantization.bits names a layer of more than {MaximumLayerName} characters.");
+        problems.Require(spec.Bits is null || spec.Schemes is null or [QuantizationSpec.Auto] || spec.Schemes.Contains(MixedWeights),
+            $"quantization.bits are those of {MixedWeights}, which quantization.schemes does not name; add it, or leave the schemes out.");
         problems.Require(spec.MinimumBoxAgreement is null or >= 0 and <= 1,
             $"quantization.minimumBoxAgreement {spec.MinimumBoxAgreement} must be within 0..1.");
     }

@@ -68,6 +68,13 @@ public sealed record QuantizationSpec
     /// </summary>
     public double? AverageBits { get; init; }
 
+    /// <summary>
+    /// Bits of the weights of single matrix products in <c>mixed-weights</c>, such as <c>encoder/fc1=8</c>; of two that name one layer the
+    /// later holds. What is not named shares <see cref="AverageBits"/> with them. Accuracy control leaves them as they are. Where it is set,
+    /// that scheme is among those that are tried by themselves.
+    /// </summary>
+    public IReadOnlyList<LayerBits>? Bits { get; init; }
+
     /// <summary>Training samples that calibrate the activation ranges; they are streamed, memory does not grow with them.</summary>
     public int CalibrationSamples { get; set; } = 512;
 

@@ -65,6 +65,8 @@ if [[ -z ${HOME:-} || ! -w ${HOME:-/nowhere} ]]; then
   export HOME=$PWD/.artifacts/home
   mkdir -p "$HOME"
 fi
+# Counting which way code went, so as to compile it better once more, costs a fifth of the processor time of programs that live so short.
+export DOTNET_TieredPGO=0
 export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_SKIP_FIRST_TIME_EXPERIENCE=1 MSBUILDDISABLENODEREUSE=1
 
 SECONDS=0

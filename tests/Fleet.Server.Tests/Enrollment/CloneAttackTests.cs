@@ -63,7 +63,7 @@ public sealed class CloneAttackTests : IAsyncLifetime
     [Fact]
     public async Task Copy_that_floods_from_elsewhere_uses_up_its_own_share_and_the_device_delivers_what_it_has()
     {
-        const int messages = 40;
+        const int messages = 16;
         var device = await _server.EnrollAsync(Id);
         using var stop = new CancellationTokenSource();
         var flood = Task.Run(() => FloodAsync(device, Elsewhere, stop.Token), stop.Token);

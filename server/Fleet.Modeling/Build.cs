@@ -17,6 +17,7 @@ using Fleet.Modeling.Students;
 using Fleet.Modeling.Teachers;
 using Fleet.Modeling.Training;
 using Fleet.Quantization;
+using Fleet.Quantization.Choice;
 using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Report;
@@ -110,7 +111,7 @@ internal sealed class Build(TimeProvider time)
         var made = new VariantMaker().Make(
             new VariantRequest(File("student.onnx"), data.Training.Take(spec.Quantization.CalibrationSamples).Feeds(StudentExport.Input),
                 HeldOutOf(data, travelling),
-                VariantSettings.Of(spec.Quantization, profiles, spec.Gate.Budget) with { Trained = trained }, File("variants"))
+                VariantSettings.Of(spec.Quantization, profiles, BudgetOf(spec)) with { Trained = trained }, File("variants"))
             {
                 Deadline = deadline,
             },
@@ -292,6 +293,10 @@ internal sealed class Build(TimeProvider time)
             Travelling = travelling.Count < data.Test.Count ? [.. travelling.Order()] : null,
         };
     }
+
+    /// <summary>What every variant must keep within: a width that was found for a budget of bytes promises no other file.</summary>
+    private static ProfileBudget BudgetOf(BuildSpec spec) => VariantChoice.Tighter(
+        spec.Gate.Budget, new ProfileBudget { MaximumBytes = spec.Student!.Budget?.MaximumBytes });
 
     private static HardwareProfile[] ProfilesOf(QuantizationSpec spec) => [.. spec.Profiles.Select(name => spec.Find(name)
         ?? throw new BuildException($"Profile '{name}' is not known; it is one of {BuiltInProfiles.Names}."))];

@@ -211,6 +211,22 @@ public sealed class BuildTests : IDisposable
         Assert.Equal(trained.Artifact.Bytes, new FileInfo(result.Artifacts[trained.Artifact]).Length);
     }
 
+    /// <summary>Bytes that a network of a width makes in 8 bits promise nothing of what is chosen in the end.</summary>
+    [Fact]
+    public void Nothing_that_breaks_the_budget_of_a_found_width_is_chosen()
+    {
+        const int most = 30_000;
+        var report = new Build(TimeProvider.System).Run(Small with
+        {
+            Student = new StudentSpec { Family = "conv1d", Width = StudentWidth.Auto, Budget = new StudentBudget { MaximumBytes = most } },
+            Distillation = Small.Distillation with { CompareWithLabels = false },
+            // Two bytes a weight where the width was found for one.
+            Quantization = Small.Quantization with { Profiles = ["x64"], Effort = "fast", Schemes = ["fp16"] },
+        }, _folder.Path, new Heard(), CancellationToken.None).Report;
+        Assert.DoesNotContain(report.Variants, variant => variant.Chosen);
+        Assert.Contains("the budget is 30,000.", Assert.Single(report.Variants).Reasons[0], StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Cancelling_ends_a_build_in_the_middle()
     {

@@ -23,8 +23,14 @@ internal static class WidthSearch
     /// <summary>Largest width that is tried.</summary>
     private const int Largest = 1024;
 
-    /// <summary>Widths are multiples of this: vector instructions do not care about less, and an encoder's heads need it.</summary>
-    private static int StepOf(string family) => family == "encoder" ? 16 : 4;
+    /// <summary>
+    /// Widths are multiples of this: an encoder's heads need 16. Vector instructions take 4 channels as fast as 3, but bytes count each.
+    /// </summary>
+    private static int StepOf(string family, StudentBudget budget)
+        => family == "encoder" ? 16 : budget.MaximumLatencyP95 is null ? 1 : 4;
+
+    /// <summary>The first width that is tried where the step is less.</summary>
+    private const int Smallest = 4;
 
     /// <summary>Searches.</summary>
     /// <param name="student">Family, depth and budget.</param>
@@ -40,7 +46,7 @@ internal static class WidthSearch
         StudentSpec student, HardwareProfile profile, DataSet data, Normalization normalization, string workFolder,
         Action<WidthTrial> report, CancellationToken cancellationToken)
     {
-        var step = StepOf(student.Family);
+        var step = StepOf(student.Family, student.Budget!);
         var tried = new List<WidthTrial>();
         bool Fits(int steps)
         {
@@ -50,7 +56,7 @@ internal static class WidthSearch
         }
         var most = Largest / step;
         var (fits, fails) = (0, most + 1);
-        for (var next = 1; fails > most && fits < most; next = Math.Min(2 * next, most))
+        for (var next = Math.Max(1, Smallest / step); fails > most && fits < most; next = Math.Min(2 * next, most))
         {
             if (Fits(next)) fits = next;
             else fails = next;
@@ -64,7 +70,7 @@ internal static class WidthSearch
         return fits > 0
             ? tried
             : throw new BuildException(
-                $"No width of family '{student.Family}' meets student.budget: the smallest, {Text(tried[0])}. Raise the budget or choose "
+                $"No width of family '{student.Family}' meets student.budget: the smallest, {Text(tried[^1])}. Raise the budget or choose "
                     + "another family.");
     }
 

@@ -113,7 +113,8 @@ internal sealed class CostModel(HardwareProfile profile, IFeedSource samples)
         {
             "Conv" or "FusedConv" or "ConvTranspose" when node.IsDepthwise(1) =>
                 node.Products(1) / (Rate(1) > _costs.Floats ? _costs.ByteDepthwise : _costs.FloatDepthwise),
-            "Conv" or "FusedConv" or "ConvTranspose" => Weighted(1, Rate(1)),
+            "Conv" or "FusedConv" or "ConvTranspose" =>
+                Weighted(1, Rate(1) == _costs.Floats ? _costs.FloatConvolutions ?? _costs.Floats : Rate(1)),
             "QLinearConv" when node.IsDepthwise(3) => node.Products(3) / _costs.ByteDepthwise + made / _costs.Values,
             "QLinearConv" => Weighted(3, Rate(3)) + node.Gathered(3) / _costs.GatheredBytes + made / _costs.Values,
             // Its kernel is a plain loop.
@@ -125,6 +126,7 @@ internal sealed class CostModel(HardwareProfile profile, IFeedSource samples)
             "MatMulNBits" => Weighted(1, _costs.FourBits),
             "LSTM" or "GRU" or "RNN" or "DynamicQuantizeLSTM" => Weighted(1, Rate(1)) + Weighted(2, Rate(2)) + 4 * made / _costs.HardValues,
             "Reshape" or "Flatten" or "Squeeze" or "Unsqueeze" or "Identity" or "Shape" or "Constant" => 0,
+            "Cast" => made / _costs.CastValues,
             "QuantizeLinear" or "DequantizeLinear" when _costs.FusesQdq => 0,
             // The first pass finds the range.
             "DynamicQuantizeLinear" => 2 * made / _costs.Values,

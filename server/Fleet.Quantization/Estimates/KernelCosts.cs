@@ -19,6 +19,9 @@ internal sealed record KernelCosts
     /// <summary>Products of 32-bit floats.</summary>
     public required double Floats { get; init; }
 
+    /// <summary>The same in convolutions, which x64 processors compute in blocks of channels; null where that is no faster.</summary>
+    public double? FloatConvolutions { get; init; }
+
     /// <summary>Products of 16-bit floats; those of 32 bits where they are widened.</summary>
     public required double Halves { get; init; }
 
@@ -39,6 +42,9 @@ internal sealed record KernelCosts
 
     /// <summary>Values that a simple operator, a rounding or a return to float handles.</summary>
     public double Values { get; init; } = 2;
+
+    /// <summary>Values that are cast from one width of floats to another.</summary>
+    public double CastValues { get; init; } = 16;
 
     /// <summary>Values of an exponential, a root or the like.</summary>
     public double HardValues { get; init; } = 0.4;
@@ -65,18 +71,27 @@ internal sealed record KernelCosts
     private static readonly KernelCosts Avx2 = new()
     {
         Floats = 15,
+        FloatConvolutions = 20,
         Halves = 15,
-        SignedBytes = 38,
+        SignedBytes = 30,
         UnsignedBytes = 22,
-        FourBits = 13,
-        FloatDepthwise = 5,
+        FourBits = 11,
+        FloatDepthwise = 6,
         ByteDepthwise = 5,
         CacheBytes = 16 << 20,
         CachedBytes = 12,
         MemoryBytes = 4,
     };
 
-    private static readonly KernelCosts Vnni = Avx2 with { Floats = 24, Halves = 24, SignedBytes = 90, UnsignedBytes = 40, FourBits = 26 };
+    private static readonly KernelCosts Vnni = Avx2 with
+    {
+        Floats = 24,
+        FloatConvolutions = null,
+        Halves = 24,
+        SignedBytes = 90,
+        UnsignedBytes = 40,
+        FourBits = 26,
+    };
 
     private static readonly KernelCosts Neon = new()
     {
@@ -88,6 +103,7 @@ internal sealed record KernelCosts
         FloatDepthwise = 2.5,
         ByteDepthwise = 3.5,
         Values = 1,
+        CastValues = 4,
         HardValues = 0.2,
         CacheBytes = 1 << 20,
         CachedBytes = 8,
@@ -108,6 +124,7 @@ internal sealed record KernelCosts
         FloatDepthwise = 100,
         ByteDepthwise = 200,
         Values = 16,
+        CastValues = 16,
         HardValues = 16,
         GatheredBytes = double.PositiveInfinity,
         CacheBytes = 2 << 20,

@@ -83,7 +83,11 @@ public sealed class BuildSpecRulesTests
         ["cut in time through groups"] = (
             spec => Data(spec, data => data with
             {
-                Kind = "csv", Train = "x.csv", LabelColumn = "y", Split = "time", GroupColumn = "unit",
+                Kind = "csv",
+                Train = "x.csv",
+                LabelColumn = "y",
+                Split = "time",
+                GroupColumn = "unit",
             }),
             "data.split 'time' goes by the order of samples"),
         ["group column of arrays"] = (spec => Data(spec, data => data with { Kind = "npz", Train = "x.npz", GroupColumn = "unit" }),

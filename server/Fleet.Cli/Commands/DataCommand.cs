@@ -15,7 +15,7 @@ internal static class DataCommand
 {
     public static Command Create(Shell shell) => Verb.Noun("data", "Looks at data before anything is trained on it.", Show(shell));
 
-    private static Command Show(Shell shell)
+    private static TaughtCommand Show(Shell shell)
     {
         var spec = new Argument<string?>("SPEC")
         {

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
 using Fleet.Contracts;
-using Fleet.Contracts.Builds;
 using Fleet.Modeling.Data;
 using Fleet.Modeling.Students;
 

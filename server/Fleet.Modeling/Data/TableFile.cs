@@ -17,7 +17,7 @@ internal sealed record TableFile(
     /// <summary>What people write for a value that is missing.</summary>
     private static readonly HashSet<string> MissingWords = new(StringComparer.OrdinalIgnoreCase)
     {
-        "", "?", "na", "n/a", "nan", "null", "none",
+        "", "?", "na", "n/a", "nan", "null",
     };
 
     /// <summary>True where commas stand in numbers: only where semicolons stand between fields.</summary>

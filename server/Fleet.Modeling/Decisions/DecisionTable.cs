@@ -1,7 +1,6 @@
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
 using Fleet.Modeling.Data;
-using Fleet.Modeling.Students;
 using Fleet.Modeling.Teachers;
 using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;

@@ -77,8 +77,8 @@ internal static class QuantizeCommand
             HelpName = "BITS",
             Description = "Tries mixed-weights too: 2 to 8 bits by layer, so many on average, scales included; 4 where it is named.",
         };
-        var bits = ModelOptions.Bits("Bits of one layer's weights in mixed-weights, which is tried then too: 2, 3, 4 or 8 for a layer or an "
-            + "operator named as for --keep. Accuracy does not change them.");
+        var bits = ModelOptions.Bits("Bits of one layer's weights in mixed-weights, which is tried then too: 2, 3, 4 or 8 for a layer or "
+            + "an operator named as for --keep. Accuracy does not change them.");
         var drop = new Option<double>("--maximum-drop")
         {
             HelpName = "SHARE",

@@ -90,8 +90,8 @@ public static partial class BuildSpecRules
             FormattableString.Invariant($"quantization.averageBits {spec.AverageBits} must be within ")
                 + FormattableString.Invariant($"{QuantizationSpec.FewestAverageBits}..{QuantizationSpec.MostAverageBits}."));
         problems.Require(spec.Bits is null or { Count: > 0 and <= MaximumNamedLayers },
-            $"quantization.bits has {spec.Bits?.Count} entries; 1 to {MaximumNamedLayers} layers or operators are named, or the key is left "
-                + "out.");
+            $"quantization.bits has {spec.Bits?.Count} entries; 1 to {MaximumNamedLayers} layers or operators are named, or the key is "
+                + "left out.");
         problems.Require(spec.Bits?.Any(layer => layer.Layer.Length > MaximumLayerName) != true,
             $"quantization.bits names a layer of more than {MaximumLayerName} characters.");
         problems.Require(spec.Bits is null || spec.Schemes is null or [QuantizationSpec.Auto] || spec.Schemes.Contains(MixedWeights),

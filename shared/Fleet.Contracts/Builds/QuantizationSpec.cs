@@ -70,8 +70,8 @@ public sealed record QuantizationSpec
 
     /// <summary>
     /// Bits of the weights of single matrix products in <c>mixed-weights</c>, such as <c>encoder/fc1=8</c>; of two that name one layer the
-    /// later holds. What is not named shares <see cref="AverageBits"/> with them. Accuracy control leaves them as they are. Where it is set,
-    /// that scheme is among those that are tried by themselves.
+    /// later holds. What is not named shares <see cref="AverageBits"/> with them. Accuracy control leaves them as they are. Where it is
+    /// set, that scheme is among those that are tried by themselves.
     /// </summary>
     public IReadOnlyList<LayerBits>? Bits { get; init; }
 

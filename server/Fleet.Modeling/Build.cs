@@ -94,10 +94,14 @@ internal sealed class Build(TimeProvider time)
         if (spec.QuantizationAware is { Method: "qkd" }) TrainedVariants.CheckTeacher(teacher.Model.Path, folder);
         var (student, epochs) = StudentTraining.Train(
             spec, teacher.Model, data, normalization, File("student.onnx"), memory, progress, cancellationToken);
+        var room = double.PositiveInfinity;
         if (simple.Length > 0)
         {
-            Require("The student", OutputsOf(File("student.onnx"), data, cancellationToken),
-                "Train it longer or wider (distillation.training.epochs, student.width).");
+            var answers = OutputsOf(File("student.onnx"), data, cancellationToken);
+            Require("The student", answers, "Train it longer or wider (distillation.training.epochs, student.width).");
+            MetricValue Figure(float[] outputs) => data.Test.Labels.Score(outputs)[0];
+            room = RelativeGate.RoomOf(spec.Gate, Figure(answers),
+                () => Figure(teacher.Model.Outputs(data.Test, cancellationToken)), [.. simple.Select(floor => (floor.Description, Figure(floor.Outputs)))], data.Test.Count);
             if (spec.Distillation.CompareWithLabels != false)
                 simple = [
                     .. simple, new Floor(FloorReport.LabelsAlone, "the same student on the labels alone",
@@ -111,7 +115,11 @@ internal sealed class Build(TimeProvider time)
         var made = new VariantMaker().Make(
             new VariantRequest(File("student.onnx"), data.Training.Take(spec.Quantization.CalibrationSamples).Feeds(StudentExport.Input),
                 HeldOutOf(data, travelling),
-                VariantSettings.Of(spec.Quantization, profiles, BudgetOf(spec)) with { Trained = trained }, File("variants"))
+                VariantSettings.Of(spec.Quantization, profiles, BudgetOf(spec)) with
+                {
+                    Trained = trained,
+                    MaximumDrop = Math.Min(spec.Quantization.MaximumDrop, room),
+                }, File("variants"))
             {
                 Deadline = deadline,
             },

@@ -256,6 +256,10 @@ public sealed class BuildSpecRulesTests
         ["learning rate on the grid"] = (spec => Grid(spec, grid => grid with { LearningRate = 0 }), "quantizationAware.learningRate 0"),
         ["accuracy tolerance"] = (
             spec => spec with { Gate = spec.Gate with { AccuracyTolerance = -0.01 } }, "gate.accuracyTolerance -0.01"),
+        ["gate below the teacher"] = (
+            spec => spec with { Gate = spec.Gate with { BelowTeacher = 1.5 } }, "gate.belowTeacher 1.5 must be within 0..1."),
+        ["gate above simple models"] = (
+            spec => spec with { Gate = spec.Gate with { AboveFloor = -0.1 } }, "gate.aboveFloor -0.1 must be within 0..1."),
         ["validation samples"] = (spec => spec with { Gate = spec.Gate with { ValidationSamples = 0 } }, "gate.validationSamples 0"),
     };
 

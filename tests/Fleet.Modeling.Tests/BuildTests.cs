@@ -168,6 +168,15 @@ public sealed class BuildTests : IDisposable
     }
 
     [Fact]
+    public void Student_that_is_not_so_much_better_than_simple_models_ends_the_build()
+    {
+        var refusal = Assert.Throws<BuildException>(() => new Build(TimeProvider.System).Run(
+            Small with { Gate = Small.Gate with { AboveFloor = 1 } }, _folder.Path, new Heard(), CancellationToken.None));
+        Assert.StartsWith("The student is not good enough: its accuracy is ", refusal.Message, StringComparison.Ordinal);
+        Assert.Contains("gate.aboveFloor 1 asks for at least ", refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Labels_that_belong_to_other_samples_end_the_build()
     {
         var random = new Random(2);

@@ -6,6 +6,21 @@ namespace Fleet.Contracts.Builds;
 /// <summary>The rules of <c>gate</c>: what a device must measure before it commits.</summary>
 public static partial class BuildSpecRules
 {
+    private static void JudgeRelativeGate(BuildSpec spec, Problems problems)
+    {
+        foreach (var (key, value) in (ReadOnlySpan<(string, double?)>)[
+            ("gate.belowTeacher", spec.Gate.BelowTeacher), ("gate.aboveFloor", spec.Gate.AboveFloor),
+        ])
+        {
+            if (value is not { } asked) continue;
+            problems.Require(asked is >= 0 and <= 1, FormattableString.Invariant($"{key} {asked} must be within 0..1."));
+            problems.Require(spec.Source is null,
+                $"{key} compares a student with others, of which a build of a given model has none; leave it out.");
+            problems.Require(spec.Data?.Task != ModelTask.Detection,
+                $"{key} is for classes and numbers; say in gate.thresholds what a detector must reach.");
+        }
+    }
+
     private static void JudgeGate(GateSpec spec, Problems problems)
     {
         problems.Require(spec.AccuracyTolerance is >= 0 and <= 1, $"gate.accuracyTolerance {spec.AccuracyTolerance} must be within 0..1.");

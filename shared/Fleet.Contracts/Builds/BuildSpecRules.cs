@@ -26,6 +26,7 @@ public static partial class BuildSpecRules
         JudgeQuantization(spec.Quantization, problems);
         if (spec.QuantizationAware is { } trained) JudgeQuantizationAware(trained, spec, problems);
         JudgeGate(spec.Gate, problems);
+        JudgeRelativeGate(spec, problems);
         return problems.All;
     }
 

@@ -14,6 +14,19 @@ public sealed record GateSpec
     /// </summary>
     public double AccuracyTolerance { get; set; } = 0.02;
 
+    /// <summary>
+    /// How much worse than the teacher the student and each variant may be on the test samples, counted as
+    /// <see cref="AccuracyTolerance"/> is; a student that is worse ends the build. Absent: however much.
+    /// </summary>
+    public double? BelowTeacher { get; init; }
+
+    /// <summary>
+    /// By how much the student and each variant must be better than the best of the simple models (<see cref="FloorReport"/>, but for the
+    /// student on labels alone) on the test samples, counted alike; 0 for as good. A student that is not ends the build. Absent: not at
+    /// all.
+    /// </summary>
+    public double? AboveFloor { get; init; }
+
     /// <summary>Limits that hold as they stand, each in place of what would follow from the server's figures; absent for none.</summary>
     public IReadOnlyList<Threshold>? Thresholds { get; init; }
 

@@ -8,12 +8,6 @@ internal static class TablePlanning
     /// <summary>Most words of a column that have a value of their own; rarer ones give zeros.</summary>
     private const int MaximumWords = 64;
 
-    /// <summary>Days of a week, a year and a day.</summary>
-    private static readonly double[] Cycles = [7, 365.2425, 1];
-
-    /// <summary>Days, then sine and cosine of each cycle.</summary>
-    private static readonly int DateValues = 1 + 2 * Cycles.Length;
-
     /// <summary>What the training samples teach.</summary>
     /// <param name="columns">The columns of the table, with every word of them.</param>
     /// <param name="training">A number for each column and sample: itself, the place of a word, or days.</param>
@@ -62,7 +56,7 @@ internal static class TablePlanning
     private static int Write(TableColumn column, float code, int[] places, Span<float> row)
     {
         var isMissing = !float.IsFinite(code);
-        var count = column.Kind switch { TableColumnKind.Category => column.Words.Count, TableColumnKind.Date => DateValues, _ => 1 };
+        var count = column.Kind switch { TableColumnKind.Category => column.Words.Count, TableColumnKind.Date => 1 + 2 * column.Cycles.Count, _ => 1 };
         if (column.Kind == TableColumnKind.Category)
         {
             if (!isMissing && places[(int)code] is >= 0 and var word) row[word] = 1;
@@ -72,7 +66,7 @@ internal static class TablePlanning
             row[0] = isMissing ? (float)column.Mean : code;
             if (column.Kind == TableColumnKind.Date && !isMissing)
             {
-                foreach (var (cycle, days) in Cycles.Index())
+                foreach (var (cycle, days) in column.Cycles.Index())
                 {
                     var (sine, cosine) = Math.SinCos(code * Math.Tau / days);
                     (row[1 + 2 * cycle], row[2 + 2 * cycle]) = ((float)sine, (float)cosine);

@@ -44,17 +44,25 @@ public sealed record TableColumn
     /// <summary>True where a value behind the others says that it is missing, since it was in training samples.</summary>
     public bool TellsMissing { get; set; }
 
+    /// <summary>
+    /// Days of the cycles that a date lies in: a week and a year, and a day where dates have a time of day.
+    /// </summary>
+    [JsonIgnore]
+    public IReadOnlyList<double> Cycles => Format?.Contains("HH", StringComparison.Ordinal) == true ? WithTime : WithoutTime;
+
     /// <summary>Names of its values, in order.</summary>
     public IReadOnlyList<string> ValueNames()
     {
         IEnumerable<string> names = Kind switch
         {
             TableColumnKind.Category => Words.Select(word => $"{Name}={word}"),
-            TableColumnKind.Date => DateParts.Select(part => Name + part),
+            TableColumnKind.Date => DateParts.Take(1 + 2 * Cycles.Count).Select(part => Name + part),
             _ => [Name],
         };
         return [.. names, .. TellsMissing ? [$"{Name} missing"] : Array.Empty<string>()];
     }
+
+    private static readonly double[] WithoutTime = [7, 365.2425], WithTime = [.. WithoutTime, 1];
 
     // Days since 2000-01-01 in fractions, then where in its cycle a moment is: what Sunday and Monday have in common is lost in a number.
     private static readonly string[] DateParts = [

@@ -100,8 +100,9 @@ internal sealed class Build(TimeProvider time)
             var answers = OutputsOf(File("student.onnx"), data, cancellationToken);
             Require("The student", answers, "Train it longer or wider (distillation.training.epochs, student.width).");
             MetricValue Figure(float[] outputs) => data.Test.Labels.Score(outputs)[0];
-            room = RelativeGate.RoomOf(spec.Gate, Figure(answers),
-                () => Figure(teacher.Model.Outputs(data.Test, cancellationToken)), [.. simple.Select(floor => (floor.Description, Figure(floor.Outputs)))], data.Test.Count);
+            room = RelativeGate.RoomOf(
+                spec.Gate, Figure(answers), () => Figure(teacher.Model.Outputs(data.Test, cancellationToken)),
+                [.. simple.Select(floor => (floor.Description, Figure(floor.Outputs)))], data.Test.Count);
             if (spec.Distillation.CompareWithLabels != false)
                 simple = [
                     .. simple, new Floor(FloorReport.LabelsAlone, "the same student on the labels alone",

@@ -56,7 +56,12 @@ internal static class TablePlanning
     private static int Write(TableColumn column, float code, int[] places, Span<float> row)
     {
         var isMissing = !float.IsFinite(code);
-        var count = column.Kind switch { TableColumnKind.Category => column.Words.Count, TableColumnKind.Date => 1 + 2 * column.Cycles.Count, _ => 1 };
+        var count = column.Kind switch
+        {
+            TableColumnKind.Category => column.Words.Count,
+            TableColumnKind.Date => 1 + 2 * column.Cycles.Count,
+            _ => 1,
+        };
         if (column.Kind == TableColumnKind.Category)
         {
             if (!isMissing && places[(int)code] is >= 0 and var word) row[word] = 1;

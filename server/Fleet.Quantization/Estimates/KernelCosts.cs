@@ -7,12 +7,12 @@ namespace Fleet.Quantization.Estimates;
 /// rounded, and only ratios between the forms of one model are made of them.
 /// </summary>
 /// <remarks>
-/// Set by hand to agree with what was measured or published. x64 without VNNI: the tables <c>quantize-encoder</c>,
-/// <c>quantize-ultraface</c> and <c>quantize-mcunet</c> in <c>tests/Fleet.Benchmarks/results</c>. VNNI: ONNX Runtime's int8 is 3.4
-/// times its float on a convolutional network and 2.7 times on an encoder; its unsigned weights 1.6 times. Arm: the dot product is worth
-/// up to four times the kernels without (ONNX Runtime pull request 6916), i8mm 1.33 times the dot product (17160), 4-bit products at one
-/// row 2.9 to 3.3 times float (18031). Jetson: int8 is 1.5 to 1.8 times fp16 and 3.0 to 4.3 times fp32 on ResNets by TensorRT (onnxsim
-/// pull request 1742).
+/// Set by hand to agree with what was measured or published. x64 without VNNI: the tables <c>quantize-cost-model</c>,
+/// <c>quantize-encoder</c>, <c>quantize-ultraface</c> and <c>quantize-mcunet</c> in <c>tests/Fleet.Benchmarks/results</c>. VNNI: ONNX
+/// Runtime's int8 is 3.4 times its float on a convolutional network and 2.7 times on an encoder; its unsigned weights 1.6 times. Arm: the
+/// dot product is worth up to four times the kernels without (ONNX Runtime pull request 6916), i8mm 1.33 times the dot product (17160),
+/// 4-bit products at one row 2.9 to 3.3 times float (18031). Jetson: int8 is 1.5 to 1.8 times fp16 and 3.0 to 4.3 times fp32 on ResNets by
+/// TensorRT (onnxsim pull request 1742).
 /// </remarks>
 internal sealed record KernelCosts
 {

@@ -87,21 +87,22 @@ internal sealed class Build(TimeProvider time)
 
         using var teacher = Teacher.Provide(
             spec.Teacher!, data, normalization, spec.Seed, File("teacher.onnx"), memory, progress, cancellationToken);
-        if (simple.Length > 0)
-            Require("The teacher", teacher.Model.Outputs(data.Test, cancellationToken),
-                "Train it longer or wider (teacher.training.epochs, teacher.width), look whether labels belong to their samples, or give "
-                    + "one that knows these classes in this order.");
+        // What is compared with simple models is asked once, however often it is looked at.
+        float[] taught = simple.Length > 0 ? teacher.Model.Outputs(data.Test, cancellationToken) : [];
+        Require("The teacher", taught,
+            "Train it longer or wider (teacher.training.epochs, teacher.width), look whether labels belong to their samples, or give "
+                + "one that knows these classes in this order.");
         if (spec.QuantizationAware is { Method: "qkd" }) TrainedVariants.CheckTeacher(teacher.Model.Path, folder);
         var (student, epochs) = StudentTraining.Train(
             spec, teacher.Model, data, normalization, File("student.onnx"), memory, progress, cancellationToken);
+        float[] Answers(SampleSet samples) => OutputsOf(File("student.onnx"), samples, cancellationToken);
+        float[] learned = simple.Length > 0 ? Answers(data.Test) : [];
         var room = double.PositiveInfinity;
         if (simple.Length > 0)
         {
-            var answers = OutputsOf(File("student.onnx"), data, cancellationToken);
-            Require("The student", answers, "Train it longer or wider (distillation.training.epochs, student.width).");
+            Require("The student", learned, "Train it longer or wider (distillation.training.epochs, student.width).");
             MetricValue Figure(float[] outputs) => data.Test.Labels.Score(outputs)[0];
-            room = RelativeGate.RoomOf(
-                spec.Gate, Figure(answers), () => Figure(teacher.Model.Outputs(data.Test, cancellationToken)),
+            room = RelativeGate.RoomOf(spec.Gate, Figure(learned), Figure(taught),
                 [.. simple.Select(floor => (floor.Description, Figure(floor.Outputs)))], data.Test.Count);
             if (spec.Distillation.CompareWithLabels != false)
                 simple = [
@@ -129,10 +130,10 @@ internal sealed class Build(TimeProvider time)
 
         progress.Report(new BuildProgress("Measuring teacher and student", 0.97));
         var (teacherScores, studentScores) = Score(teacher.Model, File("student.onnx"), data, cancellationToken);
-        var floors = FloorsOf(simple, teacher.Model, File("student.onnx"), data, cancellationToken);
+        var floors = FloorsOf(simple, taught, learned, data, cancellationToken);
         var decisions = new DecisionTable(data);
-        var ofTeacher = decisions.Of(teacher.Model, cancellationToken);
-        var ofStudent = decisions.Of(File("student.onnx"), cancellationToken);
+        var ofTeacher = decisions.Of(taught, samples => teacher.Model.Outputs(samples, cancellationToken));
+        var ofStudent = decisions.Of(learned, Answers);
         var report = new BuildReport
         {
             Spec = asked,
@@ -228,20 +229,20 @@ internal sealed class Build(TimeProvider time)
         return new BuildResult(report, page, artifacts);
     }
 
-    private static float[] OutputsOf(string path, DataSet data, CancellationToken cancellationToken)
+    private static float[] OutputsOf(string path, SampleSet samples, CancellationToken cancellationToken)
     {
         using var session = OnnxRuntimeSession.Open(path);
-        return ModelOutputs.Of(session, data.Test.Feeds(session.InputNames[0]), cancellationToken).Values;
+        return ModelOutputs.Of(session, samples.Feeds(session.InputNames[0]), cancellationToken).Values;
     }
 
     private static (IReadOnlyList<FloorReport> Reports, IReadOnlyList<MetricInterval> Teacher, IReadOnlyList<MetricInterval> Student)
-        FloorsOf(Floor[] simple, ITeacherModel teacher, string studentPath, DataSet data, CancellationToken cancellationToken)
+        FloorsOf(Floor[] simple, float[] taught, float[] learned, DataSet data, CancellationToken cancellationToken)
     {
         if (simple.Length == 0) return ([], [], []);
         var table = new FloorTable(data);
-        var student = table.Of(OutputsOf(studentPath, data, cancellationToken), cancellationToken);
+        var student = table.Of(learned, cancellationToken);
         return ([.. simple.Select(floor => table.Of(floor, student, cancellationToken))],
-            table.Of(teacher.Outputs(data.Test, cancellationToken), cancellationToken).Intervals, student.Intervals);
+            table.Of(taught, cancellationToken).Intervals, student.Intervals);
     }
 
     // Timed in turns, so that what else this machine does falls on both alike. A teacher that runs in the trainer is not timed:

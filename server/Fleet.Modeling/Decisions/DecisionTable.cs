@@ -1,7 +1,6 @@
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
 using Fleet.Modeling.Data;
-using Fleet.Modeling.Teachers;
 using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
 
@@ -11,16 +10,21 @@ namespace Fleet.Modeling.Decisions;
 /// <param name="data">The samples.</param>
 internal sealed class DecisionTable(DataSet data)
 {
-    /// <summary>Of the teacher.</summary>
-    public DecisionReport? Of(ITeacherModel teacher, CancellationToken cancellationToken)
-        => Of(samples => teacher.Outputs(samples, cancellationToken));
+    /// <summary>Of a network that has answered the test samples.</summary>
+    /// <param name="answers">Its answers to them, row by row.</param>
+    /// <param name="network">Answers others.</param>
+    public DecisionReport? Of(float[] answers, Func<SampleSet, float[]> network) => data.Test.Labels is ClassLabels
+        ? DecisionFigures.Of(data.Test, answers, data.Validation, data.Validation.Count == 0 ? [] : network(data.Validation))
+        : null;
 
     /// <summary>Of a model in a file.</summary>
     public DecisionReport? Of(string path, CancellationToken cancellationToken, RuntimeSettings? settings = null)
     {
         if (data.Test.Labels is not ClassLabels) return null;
         using var session = OnnxRuntimeSession.Open(path, settings);
-        return Of(samples => ModelOutputs.Of(session, samples.Feeds(session.InputNames[0]), cancellationToken).Values);
+        float[] Answers(SampleSet samples)
+            => ModelOutputs.Of(session, samples.Feeds(session.InputNames[0]), cancellationToken).Values;
+        return Of(Answers(data.Test), Answers);
     }
 
     /// <summary>Samples of each class by use; empty where there are no classes.</summary>
@@ -36,8 +40,4 @@ internal sealed class DecisionTable(DataSet data)
         var (training, validation, test) = (Of(data.Training), Of(data.Validation), Of(data.Test));
         return [.. training.Select((count, number) => new ClassCount(data.Classes[number], count, validation[number], test[number]))];
     }
-
-    private DecisionReport? Of(Func<SampleSet, float[]> answers) => data.Test.Labels is ClassLabels
-        ? DecisionFigures.Of(data.Test, answers(data.Test), data.Validation, data.Validation.Count == 0 ? [] : answers(data.Validation))
-        : null;
 }

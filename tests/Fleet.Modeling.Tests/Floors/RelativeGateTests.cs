@@ -12,7 +12,7 @@ public sealed class RelativeGateTests
     private static MetricValue Error(double value) => MetricValue.Of(Metric.RootMeanSquareError, value);
 
     private static double Room(GateSpec gate, MetricValue student, MetricValue teacher, params MetricValue[] simple)
-        => RelativeGate.RoomOf(gate, student, () => teacher, [.. simple.Select((figure, i) => ($"model {i}", figure))], 100);
+        => RelativeGate.RoomOf(gate, student, teacher, [.. simple.Select((figure, i) => ($"model {i}", figure))], 100);
 
     [Fact]
     public void Variants_may_lose_what_the_student_has_to_spare_over_the_tighter_of_both()

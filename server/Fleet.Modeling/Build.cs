@@ -57,6 +57,11 @@ internal sealed class Build(TimeProvider time)
         var data = DataSets.Load(spec.Data!, Families.SampleRank(spec.Student!.Family, spec.Teacher!.Family), spec.Seed);
         foreach (var note in data.Notes) progress.Report(new BuildProgress(note, 0.01));
         progress.Report(new BuildProgress($"Reading the data: {LabelSummary.Of(data)}", 0.01));
+        if (data.Training.Labels is NoLabels)
+        {
+            data = TeacherLabels.Fill(data, spec.Teacher!, cancellationToken);
+            progress.Report(new BuildProgress($"Asking the teacher: {LabelSummary.Of(data)}", 0.02));
+        }
         var normalization = Normalization.Measure(data.Training);
         var memory = BuildMemory.Open(folder, spec, data);
         var profiles = ProfilesOf(spec.Quantization);
@@ -104,7 +109,7 @@ internal sealed class Build(TimeProvider time)
             MetricValue Figure(float[] outputs) => data.Test.Labels.Score(outputs)[0];
             room = RelativeGate.RoomOf(spec.Gate, Figure(learned), Figure(taught),
                 [.. simple.Select(floor => (floor.Description, Figure(floor.Outputs)))], data.Test.Count);
-            if (spec.Distillation.CompareWithLabels != false)
+            if (spec.Distillation.CompareWithLabels != false && !data.IsTeachers)
                 simple = [
                     .. simple, new Floor(FloorReport.LabelsAlone, "the same student on the labels alone",
                         StudentTraining.OnLabels(spec, student, data, normalization, memory, progress, cancellationToken)),
@@ -144,14 +149,14 @@ internal sealed class Build(TimeProvider time)
             Floors = floors.Reports,
             Findings = [
                 .. FloorRules.Findings(floors.Reports), .. DecisionFigures.Findings(ofStudent, data.Classes),
-                .. SplitFindings.Of(data, asked.Data!),
+                .. SplitFindings.Of(data, asked.Data!), .. data.IsTeachers ? data.Notes.TakeLast(1) : [],
             ],
             StartedAt = startedAt,
             Duration = time.GetElapsedTime(start),
             MeasuredOn = ThisMachine.Description,
             DataSha256 = data.Sha256(),
             Data = DataSummary.Of(spec.Data!, data),
-            Samples = new SampleCounts(data.Training.Count, data.Validation.Count, data.Test.Count),
+            Samples = new SampleCounts(data.Training.Count, data.Validation.Count, data.Test.Count) { Unlabelled = data.Unlabelled?.Count },
             Classes = data.Classes,
             ClassCounts = DecisionTable.Counts(data),
             Teacher = Describe(teacher.Description, teacher.Parameters, teacher.Model.Path, teacherScores, teacher.Epochs) with

@@ -15,6 +15,8 @@ Dictionary<string, (string What, Func<CancellationToken, Task<string>> Run)> ben
     ["clinc150"] = ("deploy/examples/clinc150.yaml: encoders for 150 intents, int8 against fp32; naive Bayes has 87.4 %",
         token => ExampleBuildBenchmark.RunAsync("clinc150", token)),
     ["small-data"] = ("GunPoint and BasicMotions at defaults, three seeds, beside simple models", SmallDataBenchmark.RunAsync),
+    ["unlabelled"] = ("Fashion-MNIST with 500 labels and 5,000 samples without, beside the labels alone; three seeds",
+        UnlabelledBenchmark.RunAsync),
     ["distillation-losses"] = ("Fashion-MNIST: what each distillation loss brings with little data, and the best sum of them on all of it",
         DistillationLossesBenchmark.RunAsync),
     ["distillation-rate"] = ("training and distillation, samples a CPU second, against PyTorch", DistillationRateBenchmark.RunAsync),

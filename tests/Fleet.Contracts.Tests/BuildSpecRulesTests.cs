@@ -18,6 +18,13 @@ public sealed class BuildSpecRulesTests
         ["preprocessing of two kinds"] = (
             spec => Data(spec, data => data with { Kind = "folder", Train = "x", Preprocessing = new() { Fit = PictureFit.Pad, Hop = 9 } }),
             "data.preprocessing gives fit for pictures and hop for sound"),
+        ["unlabelled boxes"] = (spec => Data(Boxes(spec), data => data with { Unlabelled = "y.npz" }),
+            "data.unlabelled is for classes and numbers, and data.task is 'detection'"),
+        ["unlabelled alone, and a teacher to train"] = (
+            spec => Data(spec, data => data with { Kind = "npz", Train = null, Unlabelled = "y.npz" }),
+            "data.train is not given, and without labels there is nothing to train a teacher on"),
+        ["unlabelled vibration"] = (spec => Data(spec, data => data with { Unlabelled = "y.npz" }),
+            "data.unlabelled is not for data.kind 'vibration'"),
         ["no training file"] = (spec => Data(spec, data => data with { Kind = "npz" }), "data.train must name a file"),
         ["too few generated samples"] = (spec => Data(spec, data => data with { Samples = 59 }), "data.samples 59"),
         ["too many generated samples"] = (spec => Data(spec, data => data with { Samples = 1_000_001 }), "data.samples 1000001"),

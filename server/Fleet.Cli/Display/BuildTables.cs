@@ -11,7 +11,7 @@ internal static class BuildTables
     {
         screen.WriteHeading(
             $"{report.Spec.Model}: {Figures.Count(report.Samples.Training)} training, {Figures.Count(report.Samples.Validation)} "
-                + $"validation, {Figures.Count(report.Samples.Test)} test samples; "
+                + $"validation, {Figures.Count(report.Samples.Test)} test samples{SampleText.Beside(report.Samples)}; "
                 + $"{DurationText.Of(report.Duration)} on {report.MeasuredOn}");
         screen.WriteLine();
         var named = report.Teacher is { } teacher

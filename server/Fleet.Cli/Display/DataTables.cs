@@ -17,8 +17,8 @@ internal static class DataTables
         var shape = string.Join(" x ", report.SampleShape);
         screen.WriteHeading($"{report.Spec.Kind}: {report.Task.ToString().ToLowerInvariant()}, samples of {shape}");
         screen.WriteLine($"{Figures.Count(report.Samples.Training)} training, {Figures.Count(report.Samples.Validation)} validation, "
-            + $"{Figures.Count(report.Samples.Test)} test samples");
-        if (report.Spec.Train is { } train) screen.WriteSentence($"from {train}{(report.Spec.Test is { } test ? $" and {test}" : "")}");
+            + $"{Figures.Count(report.Samples.Test)} test samples{SampleText.Beside(report.Samples)}");
+        if (report.Spec.Learned is { } train) screen.WriteSentence($"from {train}{(report.Spec.Test is { } test ? $" and {test}" : "")}");
         if (report.Preprocessing is { } done) screen.WriteSentence(TextOf(done));
         foreach (var note in report.Notes) screen.WriteSentence(note);
         WriteClasses(screen, report.Classes);

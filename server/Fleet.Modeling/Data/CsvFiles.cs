@@ -26,25 +26,30 @@ internal static class CsvFiles
     /// <param name="spec">How it is read; null for the defaults.</param>
     /// <param name="learned">Columns of the training table; null for that table itself.</param>
     /// <param name="groupColumn">Name of the column that says which thing a sample is of; null for none.</param>
+    /// <param name="labelled">False: the label columns need not be in it, and are not looked at.</param>
     public static RawSamples Read(
         string path, IReadOnlyList<string> labelColumns, TableSpec? spec = null, IReadOnlyList<TableColumn>? learned = null,
-        string? groupColumn = null)
+        string? groupColumn = null, bool labelled = true)
     {
         spec ??= new TableSpec();
         return Guarded(path, () =>
         {
             var table = TableFile.Read(path, spec.Header);
-            int[] places = [.. labelColumns.Select(column => table.PlaceOf(column, "data.labelColumn"))];
-            var labels = table.Rows.Index().SelectMany(row => places.Select(place => row.Item[place].Length > 0
+            int[] places = [
+                .. labelColumns.Where(column => labelled || table.Columns.Contains(column))
+                    .Select(column => table.PlaceOf(column, "data.labelColumn")),
+            ];
+            var labels = !labelled ? [] : table.Rows.Index().SelectMany(row => places.Select(place => row.Item[place].Length > 0
                 ? row.Item[place]
                 : throw new FormatException($"{table.Where(row.Index)} has no label in column '{table.Columns[place]}'"))).ToList();
-            var group = groupColumn is null ? -1 : table.PlaceOf(groupColumn, "data.groupColumn");
+            var group = groupColumn is null || !labelled ? -1 : table.PlaceOf(groupColumn, "data.groupColumn");
             if (groupColumn is not null) spec = spec with { Without = [.. spec.Without, groupColumn] };
             var notes = new List<string>();
             var columns = learned ?? [.. Columns(table, places, spec, notes)];
             if (columns.Count == 0) throw new FormatException("it has no column beside the labels");
             var inputs = Codes(table, columns);
-            return new RawSamples(path, inputs, [columns.Count], RawLabels.Of(labels) with { Columns = places.Length })
+            return new RawSamples(path, inputs, [columns.Count],
+                labelled ? RawLabels.Of(labels) with { Columns = places.Length } : RawLabels.None(table.Rows.Count))
             {
                 Table = columns,
                 Origins = group < 0 ? null : RawSamples.Numbered([.. table.Rows.Select(row => row[group])]),

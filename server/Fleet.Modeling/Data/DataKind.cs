@@ -16,7 +16,7 @@ internal static class DataKind
     public static DataSpec Resolve(DataSpec spec)
     {
         if (spec.Kind != DataSpec.Auto) return WithParts(spec);
-        if (spec.Train is not { Length: > 0 } train) throw new BuildException("data.train must name a file or folder.");
+        if (spec.Learned is not { Length: > 0 } train) throw new BuildException("data.train must name a file or folder.");
         spec = spec with
         {
             Kind = spec.Series is not null ? "series" : spec.Text is not null ? "text" : Of(train) switch
@@ -27,7 +27,7 @@ internal static class DataKind
                 var found => found,
             },
         };
-        if (spec is { Kind: "csv" } && spec.AllLabelColumns().Count == 0)
+        if (spec is { Kind: "csv", IsUnlabelled: false } && spec.AllLabelColumns().Count == 0)
             throw new BuildException($"{train} has the columns {string.Join(", ", CsvFiles.ColumnsOf(train))}; name the one that is to be "
                 + "predicted in data.labelColumn.");
         return BuildSpecRules.ProblemsOf(spec) is { Count: > 0 } problems

@@ -13,6 +13,12 @@ namespace Fleet.Modeling.Data;
 /// <param name="Classes">Class names in the order of the label numbers; empty where there are no classes.</param>
 internal sealed record DataSet(SampleSet Training, SampleSet Validation, SampleSet Test, IReadOnlyList<string> Classes)
 {
+    /// <summary>Inputs that a teacher is asked about beside the training samples, whose labels nobody knows; null for none.</summary>
+    public SampleSet? Unlabelled { get; init; }
+
+    /// <summary>True where the labels of the training samples, and of those that validate, are a teacher's answers.</summary>
+    public bool IsTeachers { get; init; }
+
     /// <summary>What the labels are for.</summary>
     public ModelTask Task { get; init; } = ModelTask.Classification;
 
@@ -47,7 +53,7 @@ internal sealed record DataSet(SampleSet Training, SampleSet Validation, SampleS
     public string Sha256()
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (var part in (SampleSet[])[Training, Validation, Test])
+        foreach (var part in new[] { Training, Validation, Test, Unlabelled }.OfType<SampleSet>())
         {
             hash.AppendData(MemoryMarshal.AsBytes<float>(part.Inputs));
             hash.AppendData(part.Labels.Bytes);

@@ -18,21 +18,23 @@ internal static class DataSets
         IReadOnlyList<string> channels = [];
         RawSamples train;
         if (spec.Kind == "series") (train, channels) = SeriesFiles.ReadTraining(spec.Train!, spec.Series!, spec.LabelColumn);
-        else train = Read(spec, spec.Train, spec.TrainLabels, spec.Text?.TrainSplits, null, random);
+        else train = Read(spec, spec.Learned, spec.TrainLabels, spec.Text?.TrainSplits, null, random, !spec.IsUnlabelled);
         RawSamples? Held(string? path, IReadOnlyList<string>? splits) => path is null && splits is null ? null
             : spec.Kind == "series" ? SeriesFiles.ReadHeldOut(path!, spec.TestLabels, spec.Series!, spec.LabelColumn, channels)
-            : Read(spec, path ?? spec.Train, spec.TestLabels, splits, train, random);
+            : Read(spec, path ?? spec.Learned, spec.TestLabels, splits, train, random);
         var isLast = HasChannelsLast(spec, train, sampleRank);
         RawSamples Laid(RawSamples raw) => isLast && raw.SampleShape.Count == train.SampleShape.Count
             ? SampleLayouts.Turned(raw with { SampleShape = Shape(raw, spec.SampleShape, null) }) : raw;
         var test = Held(spec.Test, spec.Text?.TestSplits);
         var held = Held(null, spec.Text?.ValidationSplits);
 
-        var task = LabelReading.TaskOf(spec, train);
-        var reading = task == ModelTask.Classification ? ClassReading.Of(spec, train) : null;
+        // Where nothing to learn from has labels, those to judge by say what they are.
+        var labelled = spec.IsUnlabelled ? test : train;
+        var task = labelled is null ? spec.Task ?? ModelTask.Classification : LabelReading.TaskOf(spec, labelled);
+        var reading = task == ModelTask.Classification && labelled is not null ? ClassReading.Of(spec, labelled) : null;
         var classes = task switch
         {
-            ModelTask.Classification => reading!.Names,
+            ModelTask.Classification => reading?.Names ?? spec.Classes ?? [],
             ModelTask.Detection => BoxReading.KindsOf(spec, train),
             _ => [],
         };
@@ -52,12 +54,18 @@ internal static class DataSets
         }
         else
         {
-            judged = Checked(test);
-            if (!judged.SampleShape.SequenceEqual(training.SampleShape))
-                throw new BuildException(
-                    $"Test samples of {test.Source} have shape ({Text(judged.SampleShape)}) and training samples of {train.Source} "
+            judged = OfSameShape("Test", test);
+        }
+        SampleSet OfSameShape(string part, RawSamples raw)
+        {
+            var samples = Checked(raw);
+            return samples.SampleShape.SequenceEqual(training.SampleShape) ? samples
+                : throw new BuildException(
+                    $"{part} samples of {raw.Source} have shape ({Text(samples.SampleShape)}) and training samples of {train.Source} "
                         + $"({Text(training.SampleShape)}); they must agree.");
         }
+        var unlabelled = spec.Unlabelled is null || spec.IsUnlabelled ? null
+            : OfSameShape("Unlabelled", Read(spec, spec.Unlabelled, null, null, train, random, labelled: false));
         // Cut even where the validation samples are given: it also mixes the classes of the training samples.
         (training, var validation) = Cut(held is null ? spec.ValidationShare : 0);
         if (byTime) training = Splits.Cut(training, 0, random).Kept;
@@ -67,7 +75,8 @@ internal static class DataSets
                 $"{train.Source} leaves {training.Count} training and {judged.Count} test "
                     + $"samples{(classes.Count > 0 ? $" for {classes.Count} classes" : "")}; give more samples or other shares "
                     + $"(data.validationShare {spec.ValidationShare}, data.testShare {spec.TestShare}).");
-        if (task == ModelTask.Classification) RequireEveryClass(training, [validation, judged], classes, spec, train.Source);
+        if (task == ModelTask.Classification && !spec.IsUnlabelled)
+            RequireEveryClass(training, [validation, judged], classes, spec, train.Source);
         TablePlan? plan = null;
         if (train.Table is { } columns)
         {
@@ -75,18 +84,27 @@ internal static class DataSets
             SampleSet Encoded(SampleSet part) => TablePlanning.Encode(plan, columns, part,
                 width => Shape(train with { SampleShape = [width] }, spec.SampleShape, sampleRank));
             (training, validation, judged) = (Encoded(training), Encoded(validation), Encoded(judged));
+            if (unlabelled is not null) unlabelled = Encoded(unlabelled);
         }
         return new DataSet(training, validation, judged, classes)
         {
+            Unlabelled = unlabelled,
             Task = task,
             Form = spec.Detection,
             ChannelNames = plan is null ? train.ChannelNames : [.. plan.Columns.SelectMany(column => column.ValueNames())],
             Table = plan,
             Preprocessing = train.Preprocessing,
-            Notes = isLast
-                ? [.. train.Notes, $"Samples of ({Text(train.SampleShape)}) have their channels last, and become "
-                    + $"({Text(training.SampleShape)}) with them in front; data.layout says otherwise."]
-                : train.Notes,
+            Notes = [
+                .. train.Notes,
+                .. isLast
+                    ? [$"Samples of ({Text(train.SampleShape)}) have their channels last, and become "
+                        + $"({Text(training.SampleShape)}) with them in front; data.layout says otherwise."]
+                    : Array.Empty<string>(),
+                .. unlabelled is not null && SameSamples.Count(judged, unlabelled) is > 0 and var known
+                    ? [$"{known:N0} of {judged.Count:N0} test samples are among those without labels too: what is learned from them "
+                        + "flatters every figure. Leave them out of data.unlabelled."]
+                    : Array.Empty<string>(),
+            ],
         };
     }
 
@@ -108,7 +126,8 @@ internal static class DataSets
     }
 
     private static RawSamples Read(
-        DataSpec spec, string? path, string? labelsPath, IReadOnlyList<string>? splits, RawSamples? learned, Random random)
+        DataSpec spec, string? path, string? labelsPath, IReadOnlyList<string>? splits, RawSamples? learned, Random random,
+        bool labelled = true)
     {
         if (Directory.Exists(path) && spec.Kind != "folder")
             throw new BuildException($"{path} is a folder, and data.kind '{spec.Kind}' reads files: name one, or several as "
@@ -117,8 +136,9 @@ internal static class DataSets
         {
             // A table puts its files together before it looks at what its columns hold.
             return path is null || spec.Kind == "csv" || DataFiles.Each(path) is not { Count: > 1 } paths
-                ? ReadAs(spec, path, labelsPath, splits, learned, random)
-                : Joined(path, [.. paths.Select(each => ReadAs(spec, each, labelsPath, splits, learned, random))], spec.Kind == "npz");
+                ? ReadAs(spec, path, labelsPath, splits, learned, random, labelled)
+                : Joined(path, [.. paths.Select(each => ReadAs(spec, each, labelsPath, splits, learned, random, labelled))],
+                    spec.Kind == "npz");
         }
         catch (BuildException e) when (File.Exists(path) && DataKind.Of(path) is { } kind && kind != spec.Kind && spec.Kind != "series")
         {
@@ -147,17 +167,17 @@ internal static class DataSets
     }
 
     private static RawSamples ReadAs(
-        DataSpec spec, string? path, string? labelsPath, IReadOnlyList<string>? splits, RawSamples? learned, Random random)
+        DataSpec spec, string? path, string? labelsPath, IReadOnlyList<string>? splits, RawSamples? learned, Random random, bool labelled)
             => spec.Kind switch
             {
                 "vibration" => VibrationData.Generate(spec.Samples, random),
-                "npz" => NumpyFiles.ReadNpz(path!),
-                "npy" => NumpyFiles.ReadNpy(path!, labelsPath ?? throw MissingLabels(path!)),
-                "idx" => IdxFiles.Read(path!, labelsPath ?? throw MissingLabels(path!)),
-                "csv" => CsvFiles.Read(path!, spec.AllLabelColumns(), spec.Table, learned?.Table, spec.GroupColumn),
-                "ucr" or "arff" or "ts" => SequenceFiles.Read(path!, spec.Kind, spec.Task, learned),
-                "text" => TextFiles.Read(path!, splits, spec.Text ?? new TextSpec(), spec.LabelColumn, learned?.Vocabulary),
-                "folder" => FolderFiles.Read(path!, spec, learned?.Preprocessing),
+                "npz" => NumpyFiles.ReadNpz(path!, labelled),
+                "npy" => NumpyFiles.ReadNpy(path!, labelsPath ?? (labelled ? throw MissingLabels(path!) : null)),
+                "idx" => IdxFiles.Read(path!, labelsPath ?? (labelled ? throw MissingLabels(path!) : null)),
+                "csv" => CsvFiles.Read(path!, spec.AllLabelColumns(), spec.Table, learned?.Table, spec.GroupColumn, labelled),
+                "ucr" or "arff" or "ts" => SequenceFiles.Read(path!, spec.Kind, spec.Task, learned, labelled),
+                "text" => TextFiles.Read(path!, splits, spec.Text ?? new TextSpec(), spec.LabelColumn, learned?.Vocabulary, labelled),
+                "folder" => FolderFiles.Read(path!, spec, learned?.Preprocessing, labelled),
                 _ => throw new BuildException(
                     $"data.kind '{spec.Kind}' is not known; it is one of {string.Join(", ", BuildSpecRules.DataKinds)}."),
             };
@@ -179,6 +199,7 @@ internal static class DataSets
         int[] shape = raw.Table is null ? Shape(raw, spec.SampleShape, sampleRank) : [.. raw.SampleShape];
         SampleLabels labels = task switch
         {
+            _ when raw.Labels.AreNone => new NoLabels(count),
             ModelTask.Regression => LabelReading.Values(raw, spec.LabelUnit),
             ModelTask.Detection => BoxReading.Boxes(raw, classes, shape, spec.Detection),
             _ => reading!.Classes(raw),

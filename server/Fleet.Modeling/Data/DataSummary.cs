@@ -17,9 +17,9 @@ internal static class DataSummary
     {
         Spec = spec,
         Task = data.Task,
-        Samples = new SampleCounts(data.Training.Count, data.Validation.Count, data.Test.Count),
+        Samples = new SampleCounts(data.Training.Count, data.Validation.Count, data.Test.Count) { Unlabelled = data.Unlabelled?.Count },
         SampleShape = data.Training.SampleShape,
-        Classes = data.Training.Labels is ClassLabels ? Classes(data) : [],
+        Classes = data.Training.Labels is ClassLabels || data.Test.Labels is ClassLabels ? Classes(data) : [],
         Labels = data.Training.Labels is ValueLabels labels
             ? [.. Enumerable.Range(0, labels.Columns).Select(column => Range(Number(column),
                 labels.Values.Where((_, place) => place % labels.Columns == column)))]
@@ -36,7 +36,7 @@ internal static class DataSummary
         int[] Counts(SampleSet part)
         {
             var counts = new int[data.Classes.Count];
-            foreach (var number in part.ClassNumbers) counts[number]++;
+            foreach (var number in (part.Labels as ClassLabels)?.Numbers ?? []) counts[number]++;
             return counts;
         }
         var (training, validation, test) = (Counts(data.Training), Counts(data.Validation), Counts(data.Test));

@@ -13,9 +13,10 @@ internal static class FolderFiles
     /// <param name="path">A folder, or a manifest.</param>
     /// <param name="spec">What was asked.</param>
     /// <param name="learned">How the training files became samples; null for those themselves.</param>
-    public static RawSamples Read(string path, DataSpec spec, Preprocessing? learned)
+    /// <param name="labelled">False: nothing says what the files are of.</param>
+    public static RawSamples Read(string path, DataSpec spec, Preprocessing? learned, bool labelled = true)
     {
-        var files = LabelledFiles.Of(path, spec.LabelColumn);
+        var files = LabelledFiles.Of(path, spec.LabelColumn, labelled);
         var asked = spec.Preprocessing ?? new Preprocessing();
         var isPictures = MediaFiles.IsPicture(files[0].Path);
         if ((isPictures ? asked.OfSound() : asked.OfPictures()) is { Count: > 0 } foreign)

@@ -11,10 +11,13 @@ internal static class IdxFiles
 {
     private const int MaximumAxes = 8;
 
-    public static RawSamples Read(string path, string labelsPath)
+    /// <param name="path">The inputs.</param>
+    /// <param name="labelsPath">The labels; null for none.</param>
+    public static RawSamples Read(string path, string? labelsPath)
     {
         var (shape, inputs, _) = Parse(path);
-        var (labelShape, labels, type) = Parse(labelsPath);
+        if (labelsPath is null && shape.Length >= 2) return new RawSamples(path, inputs, shape[1..], RawLabels.None(shape[0]));
+        var (labelShape, labels, type) = Parse(labelsPath ?? path);
         if (shape.Length < 2)
             throw new BuildException(
                 $"Data file {path} has {shape.Length} axis; inputs need at least two, the first of them the samples. Are train and "

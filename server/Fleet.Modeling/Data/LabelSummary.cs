@@ -7,8 +7,12 @@ namespace Fleet.Modeling.Data;
 internal static class LabelSummary
 {
     /// <summary>Such as <c>labels: 6 classes, smallest 12 samples ('x')</c>; of training samples.</summary>
-    public static string Of(DataSet data) => data.Training.Labels switch
+    public static string Of(DataSet data) => data.Unlabelled is { } more
+        ? string.Create(CultureInfo.InvariantCulture, $"{OfTraining(data)}, and {more.Count:N0} samples without") : OfTraining(data);
+
+    private static string OfTraining(DataSet data) => data.Training.Labels switch
     {
+        NoLabels => "labels: none, so the teacher's answers stand in for them",
         ClassLabels classes => OfClasses(classes, data.Classes),
         ValueLabels values => $"labels: {(values.Columns == 1 ? "numbers" : $"{values.Columns} numbers a sample")} from "
             + $"{Text(values.Values.Min(), values)} to {Text(values.Values.Max(), values)}",

@@ -26,22 +26,25 @@ internal static class LabelledFiles
     /// <summary>Every file with its label, pictures or sound alone.</summary>
     /// <param name="path">A folder, or a manifest.</param>
     /// <param name="labelColumn">Column of the labels of a manifest; null for <c>label</c>.</param>
+    /// <param name="labelled">False: all files, whatever they lie in and are called; their labels are empty.</param>
     /// <exception cref="BuildException">There are none, or what they are labelled with cannot be told.</exception>
-    public static IReadOnlyList<LabelledFile> Of(string path, string? labelColumn)
+    public static IReadOnlyList<LabelledFile> Of(string path, string? labelColumn, bool labelled = true)
     {
         if (!Directory.Exists(path) && (MediaFiles.IsPicture(path) || MediaFiles.IsSound(path)))
             throw new BuildException($"{path} is one file, without a label: name the folder that has a folder for each class.");
         IReadOnlyList<LabelledFile> files;
         try
         {
-            files = Directory.Exists(path) ? InFolder(path) : InManifest(path, labelColumn);
+            files = !Directory.Exists(path) ? InManifest(path, labelColumn, labelled)
+                : labelled ? InFolder(path) : [.. Samples(path, Deep).Select(file => new LabelledFile(file, ""))];
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw DataFiles.Unreadable(path, e);
         }
         if (files.Count == 0)
-            throw new BuildException($"{path} holds no samples: {MediaFiles.Forms} are read, a folder for each class.");
+            throw new BuildException(
+                $"{path} holds no samples: {MediaFiles.Forms} are read{(labelled ? ", a folder for each class" : "")}.");
         if (files.Count > MaximumFiles)
             throw new BuildException($"{path} holds {files.Count:N0} files; {MaximumFiles:N0} are read. Give them as an npz file.");
         return files.FirstOrDefault(file => MediaFiles.IsPicture(file.Path) != MediaFiles.IsPicture(files[0].Path)) is { } other
@@ -85,7 +88,7 @@ internal static class LabelledFiles
                     + "with the label and '_', or name a CSV file with the columns file and label in data.train.");
     }
 
-    private static List<LabelledFile> InManifest(string path, string? labelColumn)
+    private static List<LabelledFile> InManifest(string path, string? labelColumn, bool labelled)
     {
         using var reader = new StreamReader(new MemoryStream(DataFiles.Read(path)), Encoding.UTF8);
         var folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
@@ -100,7 +103,8 @@ internal static class LabelledFiles
                     var header = string.Join(", ", fields.Select(field => field.Trim()));
                     file = PlaceOfFiles(fields) is >= 0 and var place ? place
                         : throw new FormatException($"it has no column of files; name it 'file'. Its columns are {header}");
-                    label = fields.Select(field => field.Trim()).ToList().IndexOf(labelColumn ?? "label") is >= 0 and var found ? found
+                    label = !labelled ? file
+                        : fields.Select(field => field.Trim()).ToList().IndexOf(labelColumn ?? "label") is >= 0 and var found ? found
                         : throw new FormatException($"it has no column '{labelColumn ?? "label"}' (data.labelColumn); its columns are "
                             + header);
                     continue;
@@ -112,7 +116,7 @@ internal static class LabelledFiles
                 if (!MediaFiles.IsPicture(named) && !MediaFiles.IsSound(named))
                     throw new FormatException($"line {line} names {named}; "
                         + (MediaFiles.RemedyFor(named)?.TrimEnd('.') ?? $"{MediaFiles.Forms} are read"));
-                files.Add(new LabelledFile(named, fields[label].Trim()));
+                files.Add(new LabelledFile(named, labelled ? fields[label].Trim() : ""));
             }
         }
         catch (FormatException e)

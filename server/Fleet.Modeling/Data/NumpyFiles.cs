@@ -15,7 +15,9 @@ internal static class NumpyFiles
     /// Reads an archive that holds <c>labels</c> (or <c>y</c>), with boxes <c>labels.boxes</c> too, and one other array, the inputs. An
     /// array <c>groups</c> says which thing each sample is of.
     /// </summary>
-    public static RawSamples ReadNpz(string path)
+    /// <param name="path">The archive.</param>
+    /// <param name="labelled">False: labels need not be in it, and are not looked at.</param>
+    public static RawSamples ReadNpz(string path, bool labelled = true)
     {
         IReadOnlyDictionary<string, NpyArray> arrays;
         var words = new Dictionary<string, IReadOnlyList<string>>();
@@ -34,14 +36,18 @@ internal static class NumpyFiles
         }
 
         var found = arrays.Count + words.Count == 0 ? "nothing" : string.Join(", ", arrays.Keys.Concat(words.Keys));
-        var labels = LabelNames.FirstOrDefault(name => arrays.ContainsKey(name) || words.ContainsKey(name))
-            ?? throw new BuildException($"Data file {path} holds {found}; name the array of labels 'labels'.");
+        var labels = LabelNames.FirstOrDefault(name => arrays.ContainsKey(name) || words.ContainsKey(name));
+        if (labels is null && labelled)
+            throw new BuildException($"Data file {path} holds {found}; name the array of labels 'labels'.");
         string[] inputs = [.. arrays.Keys.Where(name => name != labels && name != DetectionTask.BoxesName && name != Groups)];
+        if (!labelled)
+            return inputs is [var only] ? Unlabelled(path, arrays[only])
+                : throw new BuildException($"Data file {path} holds {found}; it must hold exactly one array of inputs.");
         return inputs.Length == 1
             ? arrays.ContainsKey(DetectionTask.BoxesName)
                 ? WithBoxes(path, arrays[inputs[0]], arrays)
                 : Samples(path, arrays[inputs[0]], path,
-                    words.TryGetValue(labels, out var named) ? RawLabels.Of(named) : LabelsOf(path, arrays[labels]))
+                    words.TryGetValue(labels!, out var named) ? RawLabels.Of(named) : LabelsOf(path, arrays[labels!]))
                 with
                 {
                     Origins = words.ContainsKey(Groups)
@@ -52,8 +58,13 @@ internal static class NumpyFiles
     }
 
     /// <summary>Reads inputs and labels from a file each.</summary>
-    public static RawSamples ReadNpy(string path, string labelsPath)
-        => Samples(path, Parse(path), labelsPath, LabelsIn(labelsPath));
+    /// <param name="path">The inputs.</param>
+    /// <param name="labelsPath">The labels; null for none.</param>
+    public static RawSamples ReadNpy(string path, string? labelsPath)
+        => labelsPath is null ? Unlabelled(path, Parse(path)) : Samples(path, Parse(path), labelsPath, LabelsIn(labelsPath));
+
+    private static RawSamples Unlabelled(string path, NpyArray inputs)
+        => Samples(path, inputs, path, RawLabels.None(inputs.Shape is [var count, ..] ? count : 0));
 
     private static RawLabels LabelsIn(string path)
     {

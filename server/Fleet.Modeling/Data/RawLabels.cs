@@ -17,6 +17,9 @@ internal sealed record RawLabels(double[] Values, int Columns = 1)
     /// <summary>The words that <see cref="Values"/> count into, in alphabetical order; null where the file has numbers.</summary>
     public IReadOnlyList<string>? Names { get; init; }
 
+    /// <summary>True where nobody said what the samples are.</summary>
+    public bool AreNone { get; init; }
+
     /// <summary>
     /// True where a sample has boxes: class, left, top, right and bottom of each, filled up with boxes of a negative class.
     /// </summary>
@@ -33,6 +36,9 @@ internal sealed record RawLabels(double[] Values, int Columns = 1)
         var places = names.Index().ToDictionary(name => name.Item, name => (double)name.Index);
         return new RawLabels([.. labels.Select(label => places[label])]) { Names = names };
     }
+
+    /// <summary>Of samples that nobody labelled.</summary>
+    public static RawLabels None(int samples) => new(new double[samples]) { AreNone = true };
 
     /// <summary>The labels of several files, one after the other.</summary>
     public static RawLabels Joined(IReadOnlyList<RawLabels> parts) => parts.All(part => part.Names is not null)

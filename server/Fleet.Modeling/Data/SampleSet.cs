@@ -44,6 +44,19 @@ internal sealed record SampleSet(float[] Inputs, IReadOnlyList<int> SampleShape,
     /// <summary>The first <paramref name="count"/> samples, or all when there are fewer.</summary>
     public SampleSet Take(int count) => count >= Count ? this : Pick([.. Enumerable.Range(0, count)]);
 
+    /// <summary>These samples, then others of the same shape. Where one has no origins, neither has the whole.</summary>
+    public SampleSet Join(SampleSet others) => Count == 0 ? others : others.Count == 0 ? this : this with
+    {
+        Inputs = [.. Inputs, .. others.Inputs],
+        Labels = (Labels, others.Labels) switch
+        {
+            (ClassLabels own, ClassLabels more) => new ClassLabels([.. own.Numbers, .. more.Numbers]),
+            (ValueLabels own, ValueLabels more) => own with { Values = [.. own.Values, .. more.Values] },
+            var (own, more) => throw new NotSupportedException($"{own.GetType().Name} and {more.GetType().Name} are not joined."),
+        },
+        Origins = null,
+    };
+
     /// <summary>Some of the samples, in the order of their numbers.</summary>
     public SampleSet Pick(IReadOnlyList<int> samples)
     {

@@ -20,7 +20,8 @@ internal static class SequenceFiles
     /// <param name="kind"><c>ucr</c>, <c>arff</c> or <c>ts</c>.</param>
     /// <param name="task">What the labels are for, where that was said.</param>
     /// <param name="learned">The training samples; null for those themselves.</param>
-    public static RawSamples Read(string path, string kind, ModelTask? task, RawSamples? learned)
+    /// <param name="labelled">False: the labels that the form has are not looked at.</param>
+    public static RawSamples Read(string path, string kind, ModelTask? task, RawSamples? learned, bool labelled = true)
     {
         using var reader = new StreamReader(new MemoryStream(DataFiles.Read(path)), Encoding.UTF8);
         string[] lines = reader.ReadToEnd().Split('\n');
@@ -29,7 +30,9 @@ internal static class SequenceFiles
             Sequence[] samples = [
                 .. kind switch { "ucr" => Ucr(lines), "arff" => Arff(lines), _ => Ts(lines) },
             ];
-            return samples.Length > 0 ? Assembled(path, samples, task, learned) : throw new FormatException("it holds no samples");
+            if (samples.Length == 0) throw new FormatException("it holds no samples");
+            var read = Assembled(path, samples, task, learned);
+            return labelled ? read : read with { Labels = RawLabels.None(samples.Length) };
         }
         catch (FormatException e)
         {

@@ -17,7 +17,7 @@ internal static class Splits
     /// <summary>Cuts the last <paramref name="share"/> of <paramref name="samples"/> off, both parts in their order.</summary>
     public static (SampleSet Kept, SampleSet Part) CutLast(SampleSet samples, double share)
     {
-        var kept = samples.Count - (int)Math.Round(samples.Count * share, MidpointRounding.AwayFromZero);
+        var kept = samples.Count - Rounded(samples.Count * share);
         return (samples.Take(kept), samples.Pick([.. Enumerable.Range(kept, samples.Count - kept)]));
     }
 
@@ -36,6 +36,9 @@ internal static class Splits
         return [.. part.Take(count)];
     }
 
+    /// <summary>So many samples as a share of them makes.</summary>
+    public static int Rounded(double samples) => (int)Math.Round(samples, MidpointRounding.AwayFromZero);
+
     private static (int[] Kept, int[] Part) CutNumbers(SampleSet samples, double share, Random random)
     {
         var kept = new List<int>();
@@ -44,7 +47,7 @@ internal static class Splits
         {
             int[][] units = [.. group];
             random.Shuffle(units);
-            var taken = (int)Math.Round(units.Length * share, MidpointRounding.AwayFromZero);
+            var taken = Rounded(units.Length * share);
             part.AddRange(units[..taken].SelectMany(unit => unit));
             kept.AddRange(units[taken..].SelectMany(unit => unit));
         }

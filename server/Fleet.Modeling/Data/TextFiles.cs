@@ -18,7 +18,9 @@ internal static class TextFiles
     /// <param name="spec">Column or key of the texts, length and size of the vocabulary.</param>
     /// <param name="labelColumn">Column, or key, of the labels.</param>
     /// <param name="vocabulary">Of the training texts; null to learn it from these.</param>
-    public static RawSamples Read(string path, IReadOnlyList<string>? splits, TextSpec spec, string? labelColumn, Vocabulary? vocabulary)
+    /// <param name="labelled">False: texts may stand alone, and labels are not looked at.</param>
+    public static RawSamples Read(
+        string path, IReadOnlyList<string>? splits, TextSpec spec, string? labelColumn, Vocabulary? vocabulary, bool labelled = true)
     {
         var bytes = DataFiles.Read(path);
         var texts = new List<string>();
@@ -26,8 +28,8 @@ internal static class TextFiles
         try
         {
             if (bytes.AsSpan().TrimStart(" \t\r\n\u00ef\u00bb\u00bf"u8) is [(byte)'{' or (byte)'[', ..])
-                ReadJson(bytes, splits, spec.Column ?? "text", labelColumn ?? "label", texts, labels);
-            else ReadCsv(bytes, spec.Column, labelColumn, texts, labels);
+                ReadJson(bytes, splits, spec.Column ?? "text", labelled ? labelColumn ?? "label" : null, texts, labels);
+            else ReadCsv(bytes, spec.Column, labelColumn, labelled, texts, labels);
         }
         catch (Exception e) when (e is FormatException or JsonException)
         {
@@ -42,11 +44,14 @@ internal static class TextFiles
                     + "data.text.maximumLength.");
         var numbers = new float[texts.Count * spec.MaximumLength];
         for (var i = 0; i < texts.Count; i++) vocabulary.Encode(texts[i], numbers.AsSpan(i * spec.MaximumLength, spec.MaximumLength));
-        return new RawSamples(path, numbers, [spec.MaximumLength], RawLabels.Of(labels)) { Vocabulary = vocabulary };
+        return new RawSamples(path, numbers, [spec.MaximumLength], labelled ? RawLabels.Of(labels) : RawLabels.None(texts.Count))
+        {
+            Vocabulary = vocabulary,
+        };
     }
 
     private static void ReadJson(
-        byte[] file, IReadOnlyList<string>? splits, string textKey, string labelKey, List<string> texts, List<string> labels)
+        byte[] file, IReadOnlyList<string>? splits, string textKey, string? labelKey, List<string> texts, List<string> labels)
     {
         using var json = JsonDocument.Parse(file.AsMemory(file is [0xef, 0xbb, 0xbf, ..] ? 3 : 0));
         if (json.RootElement.ValueKind == JsonValueKind.Array)
@@ -75,22 +80,25 @@ internal static class TextFiles
                 var (text, label) = sample.ValueKind switch
                 {
                     JsonValueKind.Array when sample.GetArrayLength() == 2 => (sample[0], sample[1]),
-                    JsonValueKind.Object when sample.TryGetProperty(textKey, out var said)
+                    JsonValueKind.String when labelKey is null => (sample, sample),
+                    JsonValueKind.Object when labelKey is null && sample.TryGetProperty(textKey, out var alone) => (alone, alone),
+                    JsonValueKind.Object when labelKey is not null && sample.TryGetProperty(textKey, out var said)
                         && sample.TryGetProperty(labelKey, out var meant) => (said, meant),
                     _ => default,
                 };
                 if (text.ValueKind != JsonValueKind.String || label.ValueKind is not (JsonValueKind.String or JsonValueKind.Number))
                     throw new FormatException(
                         $"sample {place}{where} (counted from 0) is {Short(sample.GetRawText())}; it must be a text and a label, "
-                            + $"[\"text\", \"label\"] or {{\"{textKey}\": \"text\", \"{labelKey}\": \"label\"}} (data.text.column, "
-                            + "data.labelColumn).");
+                            + $"[\"text\", \"label\"] or {{\"{textKey}\": \"text\", \"{labelKey ?? "label"}\": \"label\"}} "
+                            + $"(data.text.column, data.labelColumn){(labelKey is null ? ", or a text alone" : "")}.");
                 texts.Add(text.GetString()!);
                 labels.Add(label.ToString());
             }
         }
     }
 
-    private static void ReadCsv(byte[] file, string? textColumn, string? labelColumn, List<string> texts, List<string> labels)
+    private static void ReadCsv(
+        byte[] file, string? textColumn, string? labelColumn, bool labelled, List<string> texts, List<string> labels)
     {
         using var reader = new StreamReader(new MemoryStream(file), Encoding.UTF8);
         IReadOnlyList<string>? header = null;
@@ -103,7 +111,8 @@ internal static class TextFiles
             if (header is null)
             {
                 header = [.. fields.Select(field => field.Trim())];
-                (text, label) = (Column("data.text.column", textColumn), Column("data.labelColumn", labelColumn));
+                text = Column("data.text.column", textColumn);
+                label = labelled ? Column("data.labelColumn", labelColumn) : text;
                 continue;
             }
             if (fields.Count != header.Count)

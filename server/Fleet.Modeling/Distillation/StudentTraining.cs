@@ -34,15 +34,16 @@ internal static class StudentTraining
         var distillation = spec.Distillation;
         var training = distillation.Training;
         var progress = new Progress(sink, "Distilling the student", 0.45, 0.66);
-        using var answers = new TeacherOutputs(teacher, data.Training, LossSum.TeacherFeatures(distillation, data.Training.Labels),
+        var (samples, heldOut) = TeacherLabels.Meal(data, teacher, spec.Data!.ValidationShare, seed, cancellationToken);
+        using var answers = new TeacherOutputs(teacher, samples, LossSum.TeacherFeatures(distillation, samples.Labels),
             Augmentation.Of(training, seed), distillation.Views,
             Path.Combine(Path.GetDirectoryName(path)!, "teacher-outputs"));
         if (!answers.Kept)
             progress.Report(0, $"the teacher's answers need {answers.Bytes / 1e9:0.0} GB and {answers.Limit / 1e9:0.0} GB are kept, so it "
                 + "is asked anew at every step");
-        using var losses = new LossSum(distillation, plan.Features(), answers.Features, data.Columns, data.Training.Labels, seed,
+        using var losses = new LossSum(distillation, plan.Features(), answers.Features, data.Columns, samples.Labels, seed,
             TrainingDevice.Choose(training.Device));
-        var epochs = TrainingLoop.Run(network, data.Training, data.Validation,
+        var epochs = TrainingLoop.Run(network, samples, heldOut,
             new TrainingPhase("distillation", training, seed, new TeacherObjective(answers, losses), memory.Training("distillation")),
             progress, cancellationToken);
         epochs = [
@@ -64,13 +65,26 @@ internal static class StudentTraining
         var seed = unchecked(spec.Seed + 1);
         using var network = new Network(plan, normalization, seed);
         TrainingLoop.Run(network, data.Training, data.Validation,
-            new TrainingPhase("labels", spec.Distillation.Training, seed, Checkpoint: memory.Training("labels-alone")),
+            new TrainingPhase("labels", AsManySteps(spec, data), seed, Checkpoint: memory.Training("labels-alone")),
             new Progress(sink, "Training the student on the labels alone", 0.7, 0.84), cancellationToken);
         FineTuned(network, spec.Distillation, data, seed, memory.Training("labels-alone-tuning"),
             new Progress(sink, "Training the student on the labels alone", 0.84, 0.85), cancellationToken);
         var outputs = network.Outputs(data.Test, cancellationToken);
         memory.Finish("labels-alone", outputs);
         return outputs;
+    }
+
+    // Beside samples without labels an epoch on the labelled ones is shorter: as many more of them are as many steps.
+    private static TrainingSpec AsManySteps(BuildSpec spec, DataSet data)
+    {
+        var training = spec.Distillation.Training;
+        if (data.Unlabelled is not { } more) return training;
+        var held = data.Validation.Count == 0 ? 0 : Splits.Rounded(more.Count * spec.Data!.ValidationShare);
+        var count = data.Training.Count + more.Count - held;
+        var (distilling, alone) = (Course.Of(training, count), Course.Of(training, data.Training.Count));
+        var steps = (long)distilling.Epochs * (count / distilling.BatchSize);
+        var perEpoch = Math.Max(1, data.Training.Count / alone.BatchSize);
+        return training with { Epochs = (int)((steps + perEpoch - 1) / perEpoch), BatchSize = alone.BatchSize };
     }
 
     private static IReadOnlyList<EpochReport> FineTuned(

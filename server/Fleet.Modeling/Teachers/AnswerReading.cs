@@ -38,11 +38,13 @@ internal abstract class AnswerReading
 }
 
 /// <summary>The first output as it is: logits, or values.</summary>
-/// <param name="columns">Numbers of one answer.</param>
-internal sealed class FirstOutput(int columns) : AnswerReading
+/// <param name="columns">Numbers of one answer; null: as many as there are.</param>
+internal sealed class FirstOutput(int? columns) : AnswerReading
 {
+    private int _columns = columns ?? 0;
+
     /// <inheritdoc/>
-    public override int Columns => columns;
+    public override int Columns => _columns;
 
     /// <inheritdoc/>
     public override IReadOnlyList<string> OutputsOf(string path, InferenceSession session) => [session.OutputNames[0]];
@@ -50,15 +52,18 @@ internal sealed class FirstOutput(int columns) : AnswerReading
     /// <inheritdoc/>
     public override void Check(string path, IReadOnlyList<string> outputs, IReadOnlyList<long[]?> shapes)
     {
-        if (shapes[0]?.Aggregate(1L, (product, extent) => product * extent) != columns)
+        var found = shapes[0]?.Aggregate(1L, (product, extent) => product * extent);
+        if (columns is null && found is >= 1 and <= int.MaxValue) _columns = (int)found;
+        if (found != _columns)
             throw new BuildException(
                 $"Teacher {path} answers one sample with '{outputs[0]}' of {Text(shapes[0])}; its first output "
-                    + $"must be {columns} numbers, one for each class of the data or for each value to predict.");
+                    + $"must be {(columns is null ? "" : $"{columns} ")}numbers, one for each class of the data or for each value to "
+                    + "predict.");
     }
 
     /// <inheritdoc/>
     public override void Write(IReadOnlyList<OrtValue> outputs, int sample, int count, Span<float> row)
-        => outputs[0].GetTensorDataAsSpan<float>().Slice(sample * columns, columns).CopyTo(row);
+        => outputs[0].GetTensorDataAsSpan<float>().Slice(sample * _columns, _columns).CopyTo(row);
 }
 
 /// <summary>

@@ -21,9 +21,7 @@ internal sealed record Teacher(ITeacherModel Model, string Description, long Par
     {
         if ((spec.Onnx ?? spec.TorchScript) is { } given)
         {
-            ITeacherModel model = spec.Onnx is not null
-                ? Open(given, data, data.Form)
-                : new TorchScriptTeacher(given, data.Training.SampleShape, data.Columns, data.Training.Vocabulary is not null);
+            var model = Open(spec, data, data.Columns);
             return new Teacher(model, Path.GetFileName(given), model.Parameters, []);
         }
         var plan = Families.Teacher(
@@ -38,6 +36,24 @@ internal sealed record Teacher(ITeacherModel Model, string Description, long Par
             memory.Finish("teacher", epochs);
         }
         return new Teacher(Open(path, data), plan.Description, plan.Parameters(), epochs);
+    }
+
+    /// <summary>Opens a teacher that is given.</summary>
+    /// <param name="spec">Names its file.</param>
+    /// <param name="data">Whose samples it must take.</param>
+    /// <param name="columns">Numbers it must answer a sample with; null: as many as it does.</param>
+    /// <exception cref="BuildException">It cannot be run, takes another input, or answers in another shape.</exception>
+    public static ITeacherModel Open(TeacherSpec spec, DataSet data, int? columns)
+    {
+        var (shape, areTokens) = (data.Training.SampleShape, data.Training.Vocabulary is not null);
+        return spec switch
+        {
+            { TorchScript: { } path } => new TorchScriptTeacher(path, shape, columns, areTokens),
+            { Onnx: { } path } when data.Training.Labels is BoxLabels => Open(path, data, data.Form),
+            { Onnx: { } path } => new OnnxTeacher(path, shape, new FirstOutput(columns), areTokens),
+            _ => throw new BuildException("Samples without labels need a teacher that is given: name its file in teacher.onnx or "
+                + "teacher.torchScript, or give labelled samples in data.train to train one on."),
+        };
     }
 
     /// <inheritdoc/>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Fleet.Modeling.Students;
@@ -23,18 +24,18 @@ internal sealed class TorchScriptTeacher : ITeacherModel
 
     /// <param name="path">The file.</param>
     /// <param name="sampleShape">Shape of one sample it must take.</param>
-    /// <param name="columns">Numbers it must answer a sample with.</param>
+    /// <param name="columns">Numbers it must answer a sample with; null: as many as it does.</param>
     /// <param name="tokens">Samples are numbers of tokens.</param>
     /// <exception cref="BuildException">It cannot be loaded or run, or answers in another shape.</exception>
-    public TorchScriptTeacher(string path, IReadOnlyList<int> sampleShape, int columns, bool tokens = false)
+    public TorchScriptTeacher(string path, IReadOnlyList<int> sampleShape, int? columns, bool tokens = false)
     {
-        (Path, Columns, _sampleShape, _tokens) = (path, columns, sampleShape, tokens);
+        (Path, _sampleShape, _tokens) = (path, sampleShape, tokens);
         _module = Load(path);
         try
         {
             _module.eval();
             Parameters = _module.parameters().Where(parameter => parameter.is_floating_point()).Sum(parameter => parameter.numel());
-            _features = Check();
+            (Columns, _features) = Check(columns);
         }
         catch
         {
@@ -100,17 +101,19 @@ internal sealed class TorchScriptTeacher : ITeacherModel
     }
 
     // Asked with two samples: what does not come once for each cannot be told from it with one.
-    private List<Feature> Check()
+    private (int Columns, List<Feature> Features) Check(int? columns)
     {
         using var scope = NewDisposeScope();
         var answer = Run(new float[2 * _sampleShape.Aggregate(1, (product, extent) => product * extent)], 2);
-        if (answer[0].shape is not [2, ..] || answer[0].numel() != 2L * Columns)
+        if (answer[0].shape is not [2, ..] || answer[0].numel() != 2L * (columns ?? answer[0].numel() / 2))
             throw new BuildException(
                 $"Teacher {Path} answers two samples with a first value of shape ({string.Join(", ", answer[0].shape)}); it must be (2, "
-                    + $"{Columns}), a number for each class of the data or for each value to predict.");
-        return [.. answer.Skip(1).Select((value, place) => (value, place)).Where(output => output.value.shape is [2, _, ..])
+                    + $"{columns?.ToString(CultureInfo.InvariantCulture) ?? "any"}), a number for each class of the data or for each "
+                    + "value to predict.");
+        return ((int)(answer[0].numel() / 2), [.. answer.Skip(1).Select((value, place) => (value, place))
+            .Where(output => output.value.shape is [2, _, ..])
             .Select(output => new Feature(
-                $"{FeaturePrefix}{output.place + 1}", [.. output.value.shape.Skip(1).Select(extent => (int)extent)]))];
+                $"{FeaturePrefix}{output.place + 1}", [.. output.value.shape.Skip(1).Select(extent => (int)extent)]))]);
     }
 
     private Tensor[] Run(Memory<float> inputs, int count)

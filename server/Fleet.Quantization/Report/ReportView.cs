@@ -191,7 +191,8 @@ internal sealed record ReportView
     private static string SamplesOf(BuildReport report) => report.Validation is { } validation
         ? $"calibration {SamplesFrom(report.Calibration)}; validation {SamplesFrom(validation)}"
         : string.Create(CultureInfo.InvariantCulture,
-            $"{report.Samples.Training} to learn from, {report.Samples.Validation} to select by, {report.Samples.Test} to judge by");
+            $"{report.Samples.Training} to learn from, {report.Samples.Validation} to select by, {report.Samples.Test} to judge by")
+            + (report.Samples.Unlabelled is { } more ? Invariant($", {more} without labels to ask the teacher about") : "");
 
     private static string SamplesFrom(SampleSource? source) => source switch
     {

@@ -90,7 +90,14 @@ public sealed record BuildReport
 }
 
 /// <summary>Samples by use.</summary>
-public sealed record SampleCounts(int Training, int Validation, int Test);
+/// <param name="Training">Learned from.</param>
+/// <param name="Validation">Held out to choose the best epoch by.</param>
+/// <param name="Test">Judged on.</param>
+public sealed record SampleCounts(int Training, int Validation, int Test)
+{
+    /// <summary>Without labels, which the teacher is asked about beside those learned from; absent for none.</summary>
+    public int? Unlabelled { get; init; }
+}
 
 /// <summary>Variations of samples that were tried, by the loss on samples held out of the training ones.</summary>
 /// <param name="Name">What is done to samples; <c>none</c> for nothing.</param>

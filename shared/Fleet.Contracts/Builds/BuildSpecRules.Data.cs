@@ -31,13 +31,14 @@ public static partial class BuildSpecRules
         problems.Require(spec.Task is not ModelTask.Detection || isOpen || spec.Kind == "npz",
             $"data.task 'detection' reads boxes from data.kind 'npz', not from '{spec.Kind}'.");
         problems.OneOf("data.kind", spec.Kind, DataKinds);
-        problems.Require(spec.Kind == "vibration" || spec.Train is { Length: > 0 },
+        problems.Require(spec.Kind == "vibration" || spec.Learned is { Length: > 0 },
             $"data.train must name a file for data.kind '{spec.Kind}'.");
+        JudgeUnlabelled(spec, problems);
         problems.Require(spec.Kind != "vibration" || spec.Samples is >= 60 and <= 1_000_000,
             $"data.samples {spec.Samples} must be within 60..1000000 for generated data.");
-        problems.Require(spec.Kind is not ("npy" or "idx") || spec.TrainLabels is { Length: > 0 },
+        problems.Require(spec.Kind is not ("npy" or "idx") || spec.IsUnlabelled || spec.TrainLabels is { Length: > 0 },
             $"data.trainLabels must name a file for data.kind '{spec.Kind}'.");
-        problems.Require(spec.Kind != "csv"
+        problems.Require(spec.Kind != "csv" || (spec.IsUnlabelled && spec.Test is null)
             || (spec.AllLabelColumns().Count > 0 && spec.AllLabelColumns().All(column => column.Length > 0)),
                 "data.labelColumn must name a column for data.kind 'csv'.");
         problems.Require(spec.LabelColumns is null || spec is { Kind: "csv" or DataSpec.Auto, LabelColumn: null },
@@ -67,6 +68,20 @@ public static partial class BuildSpecRules
             $"data.testShare {spec.TestShare} must be above 0 and at most 0.5.");
         problems.Require(spec.SampleShape is null || spec.SampleShape.All(extent => extent > 0),
             "data.sampleShape must hold positive extents.");
+    }
+
+    private static void JudgeUnlabelled(DataSpec spec, Problems problems)
+    {
+        if (spec.Unlabelled is null) return;
+        problems.Require(spec.Unlabelled.Length > 0, "data.unlabelled must name a file or folder.");
+        problems.Require(spec.Kind is not ("vibration" or "series"),
+            $"data.unlabelled is not for data.kind '{spec.Kind}'; leave it out.");
+        problems.Require(spec.Task is not ModelTask.Detection,
+            "data.unlabelled is for classes and numbers, and data.task is 'detection'; leave it out.");
+        problems.Require(!spec.IsUnlabelled || spec.TrainLabels is null,
+            "data.trainLabels are those of data.train, which is not given; name the inputs there, or leave the labels out.");
+        problems.Require(!spec.IsUnlabelled || spec.GroupColumn is null,
+            "data.groupColumn keeps labelled samples together, and data.train is not given; leave it out.");
     }
 
     private static void JudgeFolder(DataSpec spec, bool isOpen, Problems problems)

@@ -17,6 +17,9 @@ public static partial class BuildSpecRules
         {
             JudgeData(data, problems);
             if (spec.Teacher is { } teacher) JudgeTeacher(teacher, data, problems);
+            problems.Require(!data.IsUnlabelled || spec.Teacher is not { Family: not null },
+                "data.train is not given, and without labels there is nothing to train a teacher on: name a file in teacher.onnx or "
+                    + "teacher.torchScript, or give labelled samples.");
             if (spec.Student is { } student) JudgeStudent(student, data, problems);
             var isPatient = spec.Teacher?.Training.Patience > 0 || spec.Distillation.Training.Patience > 0;
             problems.Require(!isPatient || data.ValidationShare > 0 || data.Text?.ValidationSplits is not null,

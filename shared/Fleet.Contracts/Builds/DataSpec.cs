@@ -47,6 +47,13 @@ public sealed record DataSpec
     /// </summary>
     public string? Train { get; init; }
 
+    /// <summary>
+    /// Inputs without labels, of the kind and shape of <see cref="Train"/>, which the teacher is asked about: a student learns from its
+    /// answers to them beside the labelled samples, or, without <see cref="Train"/>, from them alone. Labels in these files are not looked
+    /// at. Of sound and pictures every file below the folder is a sample.
+    /// </summary>
+    public string? Unlabelled { get; init; }
+
     /// <summary>Training labels, where they are a file of their own (npy, idx).</summary>
     public string? TrainLabels { get; init; }
 
@@ -118,6 +125,14 @@ public sealed record DataSpec
 
     /// <summary>Share held out for the test scores when no test file is given, 0 to 0.5.</summary>
     public double TestShare { get; set; } = 0.2;
+
+    /// <summary>What is learned from first: the labelled samples, or those without labels where there are no others.</summary>
+    [JsonIgnore]
+    public string? Learned => Train ?? Unlabelled;
+
+    /// <summary>True where nothing to learn from has labels.</summary>
+    [JsonIgnore]
+    public bool IsUnlabelled => Kind != "vibration" && Train is null && Unlabelled is not null;
 
     /// <summary>The label columns of a CSV file, whichever form was written.</summary>
     public IReadOnlyList<string> AllLabelColumns() => LabelColumns ?? (LabelColumn is null ? [] : [LabelColumn]);

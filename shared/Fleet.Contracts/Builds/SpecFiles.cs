@@ -10,7 +10,7 @@ public static class SpecFiles
         (string Key, string? Path)[] named =
         [
             ("data.train", spec.Data?.Train), ("data.trainLabels", spec.Data?.TrainLabels),
-            ("data.test", spec.Data?.Test), ("data.testLabels", spec.Data?.TestLabels),
+            ("data.test", spec.Data?.Test), ("data.testLabels", spec.Data?.TestLabels), ("data.unlabelled", spec.Data?.Unlabelled),
             ("teacher.onnx", spec.Teacher?.Onnx), ("teacher.torchScript", spec.Teacher?.TorchScript),
             ("source.onnx", spec.Source?.Onnx), ("source.calibration", spec.Source?.Calibration),
             ("source.validation", spec.Source?.Validation), ("source.validationLabels", spec.Source?.ValidationLabels),
@@ -36,6 +36,7 @@ public static class SpecFiles
                 TrainLabels = Full(data.TrainLabels),
                 Test = Full(data.Test),
                 TestLabels = Full(data.TestLabels),
+                Unlabelled = Full(data.Unlabelled),
             },
             Teacher = spec.Teacher is not { } teacher
                 ? null

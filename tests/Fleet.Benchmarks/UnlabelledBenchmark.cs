@@ -59,7 +59,7 @@ internal static class UnlabelledBenchmark
             distillation: { training: { epochs: 1 }, compareWithLabels: false }
             quantization: { profiles: [x64], effort: fast }
             """);
-        var text = new StringBuilder(CultureInfo.InvariantCulture, $"""
+        var text = new StringBuilder(string.Create(CultureInfo.InvariantCulture, $"""
             {Labelled} labelled samples of Fashion-MNIST and {Unlabelled:N0} others without labels, all drawn anew by seed from the 40,000
             that the teacher was not trained on. The teacher is a file: `cnn` of width 16, trained on {Teachers:N0} samples, which has
             {Text(teacher.Teacher!.Scores.Accuracy)} on the 10,000 test samples. The student is `cnn` of width 8; every build is
@@ -69,7 +69,7 @@ internal static class UnlabelledBenchmark
             | seed | learned from | student | the same student on labels | int8 | best simple model |
             |---:|---|---:|---:|---:|---:|
 
-            """);
+            """));
         for (var seed = 1; seed <= Seeds; seed++)
         {
             var drawn = new Random(seed);

@@ -1,3 +1,4 @@
+using Fleet.Cli.Terminal;
 using Fleet.Contracts.Builds;
 
 namespace Fleet.Cli.Display;

@@ -54,7 +54,7 @@ internal sealed class Build(TimeProvider time)
             return Finish(SourceBuild.Run(spec, folder, time, new PartOf(progress, 0, 0.99), cancellationToken), folder, progress);
 
         progress.Report(new BuildProgress("Reading the data", 0));
-        var data = DataSets.Load(spec.Data!, Families.SampleRank(spec.Student!.Family, spec.Teacher!.Family), spec.Seed);
+        var data = DataSets.Load(spec.Data!, Families.SampleRank(spec.Student!.Family, spec.Teacher!.TrainedFamily), spec.Seed);
         foreach (var note in data.Notes) progress.Report(new BuildProgress(note, 0.01));
         progress.Report(new BuildProgress($"Reading the data: {LabelSummary.Of(data)}", 0.01));
         if (data.Training.Labels is NoLabels)
@@ -90,16 +90,17 @@ internal sealed class Build(TimeProvider time)
             if (simple is [var constant, ..]) FloorRules.RequireMoreThan(constant, network, outputs, data.Test, remedy);
         }
 
-        using var teacher = Teacher.Provide(
-            spec.Teacher!, data, normalization, spec.Seed, File("teacher.onnx"), memory, progress, cancellationToken);
+        using var teacher = spec.Teacher!.IsNone ? null : Teacher.Provide(
+            spec.Teacher, data, normalization, spec.Seed, File("teacher.onnx"), memory, progress, cancellationToken);
         // What is compared with simple models is asked once, however often it is looked at.
-        float[] taught = simple.Length > 0 ? teacher.Model.Outputs(data.Test, cancellationToken) : [];
-        Require("The teacher", taught,
-            "Train it longer or wider (teacher.training.epochs, teacher.width), look whether labels belong to their samples, or give "
-                + "one that knows these classes in this order.");
-        if (spec.QuantizationAware is { Method: "qkd" }) TrainedVariants.CheckTeacher(teacher.Model.Path, folder);
+        float[] taught = simple.Length > 0 && teacher is not null ? teacher.Model.Outputs(data.Test, cancellationToken) : [];
+        if (teacher is not null)
+            Require("The teacher", taught,
+                "Train it longer or wider (teacher.training.epochs, teacher.width), look whether labels belong to their samples, or give "
+                    + "one that knows these classes in this order.");
+        if (spec.QuantizationAware is { Method: "qkd" }) TrainedVariants.CheckTeacher(teacher!.Model.Path, folder);
         var (student, epochs) = StudentTraining.Train(
-            spec, teacher.Model, data, normalization, File("student.onnx"), memory, progress, cancellationToken);
+            spec, teacher?.Model, data, normalization, File("student.onnx"), memory, progress, cancellationToken);
         float[] Answers(SampleSet samples) => OutputsOf(File("student.onnx"), samples, cancellationToken);
         float[] learned = simple.Length > 0 ? Answers(data.Test) : [];
         var room = double.PositiveInfinity;
@@ -107,16 +108,16 @@ internal sealed class Build(TimeProvider time)
         {
             Require("The student", learned, "Train it longer or wider (distillation.training.epochs, student.width).");
             MetricValue Figure(float[] outputs) => data.Test.Labels.Score(outputs)[0];
-            room = RelativeGate.RoomOf(spec.Gate, Figure(learned), Figure(taught),
+            room = RelativeGate.RoomOf(spec.Gate, Figure(learned), teacher is null ? null : Figure(taught),
                 [.. simple.Select(floor => (floor.Description, Figure(floor.Outputs)))], data.Test.Count);
-            if (spec.Distillation.CompareWithLabels != false && !data.IsTeachers)
+            if (teacher is not null && spec.Distillation.CompareWithLabels != false && !data.IsTeachers)
                 simple = [
                     .. simple, new Floor(FloorReport.LabelsAlone, "the same student on the labels alone",
                         StudentTraining.OnLabels(spec, student, data, normalization, memory, progress, cancellationToken)),
                 ];
         }
         var (trained, trainedEpochs) = TrainedVariants.Make(
-            spec, File("student.onnx"), teacher.Model, data, profiles, folder, memory, new PartOf(progress, 0.85, 0.9), cancellationToken);
+            spec, File("student.onnx"), teacher?.Model, data, profiles, folder, memory, new PartOf(progress, 0.85, 0.9), cancellationToken);
         var travelling = Splits.SubsetNumbers(data.Test, spec.Gate.ValidationSamples, new Random(spec.Seed));
         using var deadline = new Deadline(spec.Quantization.TimeLimit, TimeProvider.System);
         var made = new VariantMaker().Make(
@@ -133,11 +134,11 @@ internal sealed class Build(TimeProvider time)
             new PartOf(progress, spec.QuantizationAware is null ? 0.85 : 0.9, 0.97), cancellationToken);
         ValidationSet.Write(File("validation.npz"), StudentExport.Input, data.Test.Pick(travelling));
 
-        progress.Report(new BuildProgress("Measuring teacher and student", 0.97));
-        var (teacherScores, studentScores) = Score(teacher.Model, File("student.onnx"), data, cancellationToken);
+        progress.Report(new BuildProgress(teacher is null ? "Measuring the student" : "Measuring teacher and student", 0.97));
+        var (teacherScores, studentScores) = Score(teacher?.Model, File("student.onnx"), data, cancellationToken);
         var floors = FloorsOf(simple, taught, learned, data, cancellationToken);
         var decisions = new DecisionTable(data);
-        var ofTeacher = decisions.Of(taught, samples => teacher.Model.Outputs(samples, cancellationToken));
+        var ofTeacher = teacher is null ? null : decisions.Of(taught, samples => teacher.Model.Outputs(samples, cancellationToken));
         var ofStudent = decisions.Of(learned, Answers);
         var report = new BuildReport
         {
@@ -159,11 +160,12 @@ internal sealed class Build(TimeProvider time)
             Samples = new SampleCounts(data.Training.Count, data.Validation.Count, data.Test.Count) { Unlabelled = data.Unlabelled?.Count },
             Classes = data.Classes,
             ClassCounts = DecisionTable.Counts(data),
-            Teacher = Describe(teacher.Description, teacher.Parameters, teacher.Model.Path, teacherScores, teacher.Epochs) with
-            {
-                Intervals = floors.Teacher,
-                Decisions = ofTeacher,
-            },
+            Teacher = teacher is null ? null
+                : Describe(teacher.Description, teacher.Parameters, teacher.Model.Path, teacherScores!, teacher.Epochs) with
+                {
+                    Intervals = floors.Teacher,
+                    Decisions = ofTeacher,
+                },
             Student = Describe(student.Description, student.Parameters(), File("student.onnx"), studentScores,
                 [.. epochs, .. trainedEpochs]) with
             {
@@ -247,13 +249,13 @@ internal sealed class Build(TimeProvider time)
         var table = new FloorTable(data);
         var student = table.Of(learned, cancellationToken);
         return ([.. simple.Select(floor => table.Of(floor, student, cancellationToken))],
-            table.Of(taught, cancellationToken).Intervals, student.Intervals);
+            taught.Length > 0 ? table.Of(taught, cancellationToken).Intervals : [], student.Intervals);
     }
 
     // Timed in turns, so that what else this machine does falls on both alike. A teacher that runs in the trainer is not timed:
     // it would be compared with another runtime.
-    private static (Scores Teacher, Scores Student) Score(
-        ITeacherModel teacher, string studentPath, DataSet data, CancellationToken cancellationToken)
+    private static (Scores? Teacher, Scores Student) Score(
+        ITeacherModel? teacher, string studentPath, DataSet data, CancellationToken cancellationToken)
     {
         var test = data.Test;
         using var student = OnnxRuntimeSession.Open(studentPath);
@@ -271,10 +273,11 @@ internal sealed class Build(TimeProvider time)
                 Latency = latencies[index],
                 Samples = test.Count,
             };
-            return (Found(1, ((OnnxTeacher)teacher).Form ?? boxes.Form), Found(0, boxes.Form));
+            return (teacher is OnnxTeacher finder ? Found(1, finder.Form ?? boxes.Form) : null, Found(0, boxes.Form));
         }
         ModelOutputs[] outputs = [.. timed.Select(one => ModelOutputs.Of(one.Session, one.Samples, cancellationToken))];
-        if (other is null) outputs = [.. outputs, new ModelOutputs(teacher.Outputs(test, cancellationToken), test.Count)];
+        if (other is null && teacher is not null)
+            outputs = [.. outputs, new ModelOutputs(teacher.Outputs(test, cancellationToken), test.Count)];
         Scores Of(int index)
         {
             var scores = new Scores
@@ -285,7 +288,7 @@ internal sealed class Build(TimeProvider time)
             };
             return test.Labels is ClassLabels ? scores with { Agreement = Judgement.Agreement(outputs[index], outputs[0]) } : scores;
         }
-        return (Of(1), Of(0));
+        return (teacher is null ? null : Of(1), Of(0));
     }
 
     // By the boxes that are in its own outputs: laid out over a grid, as answers are in training, some of a teacher's would be lost.

@@ -18,6 +18,24 @@ public sealed class BuildSpecRulesTests
         ["preprocessing of two kinds"] = (
             spec => Data(spec, data => data with { Kind = "folder", Train = "x", Preprocessing = new() { Fit = PictureFit.Pad, Hop = 9 } }),
             "data.preprocessing gives fit for pictures and hop for sound"),
+        ["no teacher, and losses against it"] = (
+            spec => spec with
+            {
+                Teacher = new TeacherSpec { Family = TeacherSpec.None },
+                Distillation = new DistillationSpec { Losses = [new LossSpec { Loss = "logit" }] },
+            }, "distillation.losses needs a teacher, and teacher is none"),
+        ["no teacher, and a gate below it"] = (
+            spec => spec with
+            {
+                Teacher = new TeacherSpec { Family = TeacherSpec.None },
+                Gate = new GateSpec { BelowTeacher = 0.1 },
+            }, "gate.belowTeacher needs a teacher, and teacher is none"),
+        ["no teacher to go through a grid with"] = (
+            spec => spec with
+            {
+                Teacher = new TeacherSpec { Family = TeacherSpec.None },
+                QuantizationAware = new QuantizationAwareSpec { Method = "qkd" },
+            }, "quantizationAware.method qkd needs a teacher, and teacher is none"),
         ["unlabelled boxes"] = (spec => Data(Boxes(spec), data => data with { Unlabelled = "y.npz" }),
             "data.unlabelled is for classes and numbers, and data.task is 'detection'"),
         ["unlabelled alone, and a teacher to train"] = (

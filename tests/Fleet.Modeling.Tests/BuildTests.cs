@@ -144,6 +144,25 @@ public sealed class BuildTests : IDisposable
     }
 
     [Fact]
+    public void Student_without_a_teacher_learns_from_the_labels_and_is_held_against_simple_models()
+    {
+        var result = new Build(TimeProvider.System).Run(
+            Small with
+            {
+                Teacher = new TeacherSpec { Family = TeacherSpec.None },
+                Quantization = Small.Quantization with { Profiles = ["x64"] },
+                QuantizationAware = new QuantizationAwareSpec { Method = "qat", Epochs = 1 },
+            }, _folder.Path, new Heard(), CancellationToken.None);
+        Assert.Null(result.Report.Teacher);
+        Assert.Equal(["labels", "labels", "fine-tuning"],
+            result.Report.Student.Epochs.Take(3).Select(epoch => epoch.Phase));
+        Assert.Contains(result.Report.Floors, floor => floor.Name == "linear");
+        Assert.DoesNotContain(result.Report.Floors, floor => floor.Name == FloorReport.LabelsAlone);
+        Assert.Contains("trained on the labels alone", result.Page, StringComparison.Ordinal);
+        Assert.False(File.Exists(_folder["teacher.onnx"]));
+    }
+
+    [Fact]
     public void Report_says_what_simple_models_and_the_student_without_its_teacher_reach()
     {
         var result = new Build(TimeProvider.System).Run(Small with { Quantization = Small.Quantization with { Profiles = ["x64"] } },

@@ -16,7 +16,7 @@ internal static class BuildTables
         screen.WriteLine();
         var named = report.Teacher is { } teacher
             ? [("teacher", teacher), ("student", report.Student)]
-            : new[] { ("model", report.Student) };
+            : new[] { (report.Spec.Source is null ? "student" : "model", report.Student) };
         var scores = new ScoreColumn(named.Select(network => (Scores?)network.Item2.Scores));
         var networks = new Sheet("network", "kind", ">parameters", ">size", $">{scores.Title}", ">p50 ms");
         foreach (var (name, network) in named)

@@ -36,6 +36,8 @@ internal sealed partial class YamlToJson(JsonSerializerOptions options, List<Spe
 
     private JsonObject? Object(YamlNode node, JsonTypeInfo info, string path)
     {
+        if (info.Type == typeof(TeacherSpec) && node is YamlScalar { Text: TeacherSpec.None })
+            return new JsonObject { ["family"] = TeacherSpec.None };
         if (node is not YamlMapping mapping)
             return Refuse<JsonObject>(
                 node, $"{(path.Length == 0 ? "The file" : path)} is {Kind(node)}; keys are expected: {string.Join(", ", KeysOf(info))}.");

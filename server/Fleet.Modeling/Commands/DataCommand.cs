@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
 using Fleet.Contracts;
+using Fleet.Contracts.Builds;
 using Fleet.Modeling.Data;
 using Fleet.Modeling.Students;
 
@@ -18,7 +19,7 @@ internal static class DataCommand
         {
             var asked = JsonSerializer.Deserialize(
                 File.ReadAllBytes(parsed.GetRequiredValue(request).FullName), FleetJson.Strict.DataRequest)!;
-            var rank = asked.Student is { } student ? Families.SampleRank(student, asked.Teacher) : null;
+            var rank = asked.Student is { } student ? Families.SampleRank(student, asked.Teacher is TeacherSpec.None ? null : asked.Teacher) : null;
             var spec = DataKind.Resolve(asked.Data);
             File.WriteAllBytes(parsed.GetRequiredValue(result).FullName, JsonSerializer.SerializeToUtf8Bytes(
                 DataSummary.Of(spec, DataSets.Load(spec, rank, asked.Seed)), FleetJson.Default.DataReport));

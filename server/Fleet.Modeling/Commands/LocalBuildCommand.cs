@@ -77,7 +77,7 @@ internal static class LocalBuildCommand
             => Console.WriteLine(Text(
                 $"{name,-16}{network.Parameters,12:N0} parameters {network.Bytes,12:N0} bytes  accuracy {network.Scores.Accuracy:0.0000}"));
         if (report.Teacher is { } teacher) Network("teacher", teacher);
-        Network(report.Teacher is null ? "model" : "student", report.Student);
+        Network(report.Spec.Source is null ? "student" : "model", report.Student);
         foreach (var finding in report.Findings) Console.WriteLine(finding);
         VariantLines.Print(report.Variants, ReportMeasure.Of(report));
         Console.WriteLine(Text($"{report.Duration.TotalSeconds:0} s on {report.MeasuredOn}; see {Path.Combine(folder, "report.html")}"));

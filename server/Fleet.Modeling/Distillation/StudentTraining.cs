@@ -9,7 +9,9 @@ using Fleet.Quantization;
 
 namespace Fleet.Modeling.Distillation;
 
-/// <summary>Distils a student from a teacher, fine-tunes it on the labels and leaves it as an ONNX file.</summary>
+/// <summary>
+/// Distils a student from a teacher and fine-tunes it on the labels, or trains it on these alone, and leaves it as an ONNX file.
+/// </summary>
 internal static class StudentTraining
 {
     /// <summary>Fine-tuning polishes what distillation found: at a tenth of its learning rate it does not start over.</summary>
@@ -22,7 +24,7 @@ internal static class StudentTraining
 
     /// <returns>The network as data, and one point for each epoch of both phases.</returns>
     public static (NetworkPlan Plan, IReadOnlyList<EpochReport> Epochs) Train(
-        BuildSpec spec, ITeacherModel teacher, DataSet data, Normalization normalization, string path, BuildMemory memory,
+        BuildSpec spec, ITeacherModel? teacher, DataSet data, Normalization normalization, string path, BuildMemory memory,
         IProgress<BuildProgress> sink, CancellationToken cancellationToken)
     {
         var plan = PlanOf(spec, data);
@@ -30,30 +32,40 @@ internal static class StudentTraining
         // A seed of its own: a student of the teacher's width must not begin as its copy.
         var seed = unchecked(spec.Seed + 1);
         using var network = new Network(plan, normalization, seed);
+        var epochs = teacher is null
+            ? TrainingLoop.Run(network, data.Training, data.Validation,
+                new TrainingPhase("labels", spec.Distillation.Training, seed, Checkpoint: memory.Training("distillation")),
+                new Progress(sink, "Training the student", 0.03, 0.66), cancellationToken)
+            : Distilled(network, spec, teacher, data, plan, seed, Path.GetDirectoryName(path)!, memory, sink, cancellationToken);
+        epochs = [
+            .. epochs,
+            .. FineTuned(network, spec.Distillation, data, seed, memory.Training("fine-tuning"),
+                new Progress(sink, "Fine-tuning the student", 0.66, 0.7), cancellationToken),
+        ];
+        CheckedExport.Write(network, path, data.Test);
+        memory.Finish("student", epochs);
+        return (plan, epochs);
+    }
 
+    private static IReadOnlyList<EpochReport> Distilled(
+        Network network, BuildSpec spec, ITeacherModel teacher, DataSet data, NetworkPlan plan, int seed, string folder, BuildMemory memory,
+        IProgress<BuildProgress> sink, CancellationToken cancellationToken)
+    {
         var distillation = spec.Distillation;
         var training = distillation.Training;
         var progress = new Progress(sink, "Distilling the student", 0.45, 0.66);
         var (samples, heldOut) = TeacherLabels.Meal(data, teacher, spec.Data!.ValidationShare, seed, cancellationToken);
         using var answers = new TeacherOutputs(teacher, samples, LossSum.TeacherFeatures(distillation, samples.Labels),
             Augmentation.Of(training, seed), distillation.Views,
-            Path.Combine(Path.GetDirectoryName(path)!, "teacher-outputs"));
+            Path.Combine(folder, "teacher-outputs"));
         if (!answers.Kept)
             progress.Report(0, $"the teacher's answers need {answers.Bytes / 1e9:0.0} GB and {answers.Limit / 1e9:0.0} GB are kept, so it "
                 + "is asked anew at every step");
         using var losses = new LossSum(distillation, plan.Features(), answers.Features, data.Columns, samples.Labels, seed,
             TrainingDevice.Choose(training.Device));
-        var epochs = TrainingLoop.Run(network, samples, heldOut,
+        return TrainingLoop.Run(network, samples, heldOut,
             new TrainingPhase("distillation", training, seed, new TeacherObjective(answers, losses), memory.Training("distillation")),
             progress, cancellationToken);
-        epochs = [
-            .. epochs,
-            .. FineTuned(network, distillation, data, seed, memory.Training("fine-tuning"),
-                new Progress(sink, "Fine-tuning the student", 0.66, 0.7), cancellationToken),
-        ];
-        CheckedExport.Write(network, path, data.Test);
-        memory.Finish("student", epochs);
-        return (plan, epochs);
     }
 
     /// <summary>What the same student answers the test samples with when it learns from the labels alone, as many steps.</summary>

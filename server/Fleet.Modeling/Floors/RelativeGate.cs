@@ -19,15 +19,16 @@ internal static class RelativeGate
     /// </summary>
     /// <param name="gate">What is asked.</param>
     /// <param name="student">The student's figure that decides.</param>
-    /// <param name="teacher">The teacher's.</param>
+    /// <param name="teacher">The teacher's; null where nobody taught.</param>
     /// <param name="simple">Those of the simple models, by what they are.</param>
     /// <param name="samples">Test samples, for a sentence.</param>
     /// <exception cref="BuildException">The student itself is not good enough.</exception>
     public static double RoomOf(
-        GateSpec gate, MetricValue student, MetricValue teacher, IReadOnlyList<(string Name, MetricValue Figure)> simple, int samples)
+        GateSpec gate, MetricValue student, MetricValue? teacher, IReadOnlyList<(string Name, MetricValue Figure)> simple, int samples)
     {
         var room = double.PositiveInfinity;
-        if (gate.BelowTeacher is { } below) Ask(Threshold.Allowing(teacher, below), $"gate.belowTeacher {below}", "the teacher", teacher);
+        if (gate.BelowTeacher is { } below && teacher is not null)
+            Ask(Threshold.Allowing(teacher, below), $"gate.belowTeacher {below}", "the teacher", teacher);
         if (gate.AboveFloor is { } above && simple.Count > 0)
         {
             var (name, best) = simple.MaxBy(one => one.Figure.Goodness());

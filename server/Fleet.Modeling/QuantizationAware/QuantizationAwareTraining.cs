@@ -70,9 +70,9 @@ internal static class QuantizationAwareTraining
             case "qat":
                 return Run([new StudyPhase("qat", spec.Epochs)]);
             case "qat-distillation":
-                return Run([new StudyPhase("qat-distillation", spec.Epochs) { Teacher = () => Frozen(course.Teacher) }]);
+                return Run([new StudyPhase("qat-distillation", spec.Epochs) { Teacher = () => Frozen(course.Teacher!) }]);
             default:
-                using (var companion = new TrainableGraph(PreparedModel.From(course.Teacher.Path, workFolder)))
+                using (var companion = new TrainableGraph(PreparedModel.From(course.Teacher!.Path, workFolder)))
                 using (var tutor = new Tutor(companion, course, Path.Combine(workFolder, "tutor.onnx")))
                 {
                     return Run(

@@ -35,7 +35,7 @@ internal static class TrainedVariants
     /// <summary>What a spec asks for; nothing when it does not.</summary>
     /// <param name="spec">The spec.</param>
     /// <param name="student">The distilled student's file.</param>
-    /// <param name="teacher">The teacher.</param>
+    /// <param name="teacher">The teacher; null for a method that asks none.</param>
     /// <param name="data">Samples.</param>
     /// <param name="profiles">Profiles.</param>
     /// <param name="workFolder">For scratch files.</param>
@@ -46,7 +46,7 @@ internal static class TrainedVariants
     /// <exception cref="BuildException">The student or, for QKD, the teacher cannot be trained here; the message names the
     /// operator.</exception>
     public static (IReadOnlyList<(string Profile, IQuantizationScheme Scheme)> Variants, IReadOnlyList<EpochReport> Epochs) Make(
-        BuildSpec spec, string student, ITeacherModel teacher, DataSet data, IReadOnlyList<HardwareProfile> profiles, string workFolder,
+        BuildSpec spec, string student, ITeacherModel? teacher, DataSet data, IReadOnlyList<HardwareProfile> profiles, string workFolder,
         BuildMemory memory, IProgress<BuildProgress> sink, CancellationToken cancellationToken)
     {
         if (spec.QuantizationAware is not { } asked) return ([], []);

@@ -73,7 +73,8 @@ internal sealed record ReportView
         Kicker = "Build report",
         Title = report.Spec.Model,
         Lead = $"{Capital(report.Student.Description)}, "
-            + $"{(report.Teacher is { } teacher ? $"taught by {teacher.Description}" : "as it was given")}. Built "
+            + $"{(report.Teacher is { } teacher ? $"taught by {teacher.Description}"
+                : report.Spec.Source is null ? "trained on the labels alone" : "as it was given")}. Built "
             + $"{Moment(report.StartedAt)} in {Duration(report.Duration)} on {report.MeasuredOn}, seed "
             + $"{report.Spec.Seed}.{Searched(report.Widths)}",
         Warnings = [.. report.Findings, .. WarningsFor(
@@ -85,7 +86,7 @@ internal sealed record ReportView
         Original = report.Student,
         Networks = report.Teacher is { } large
             ? [new("teacher", "mark-teacher", large), new("student", "mark-student", report.Student)]
-            : [],
+            : report.Spec.Source is null ? [new("student", "mark-student", report.Student)] : [],
         Floors = report.Floors,
         Classes = report.Classes,
         ClassCounts = report.ClassCounts,

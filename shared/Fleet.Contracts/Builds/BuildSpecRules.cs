@@ -17,7 +17,7 @@ public static partial class BuildSpecRules
         {
             JudgeData(data, problems);
             if (spec.Teacher is { } teacher) JudgeTeacher(teacher, data, problems);
-            problems.Require(!data.IsUnlabelled || spec.Teacher is not { Family: not null },
+            problems.Require(!data.IsUnlabelled || spec.Teacher is not { TrainedFamily: not null },
                 "data.train is not given, and without labels there is nothing to train a teacher on: name a file in teacher.onnx or "
                     + "teacher.torchScript, or give labelled samples.");
             if (spec.Student is { } student) JudgeStudent(student, data, problems);
@@ -30,6 +30,7 @@ public static partial class BuildSpecRules
         if (spec.QuantizationAware is { } trained) JudgeQuantizationAware(trained, spec, problems);
         JudgeGate(spec.Gate, problems);
         JudgeRelativeGate(spec, problems);
+        JudgeNoTeacher(spec, problems);
         return problems.All;
     }
 

@@ -1,8 +1,13 @@
+using System.Text.Json.Serialization;
+
 namespace Fleet.Contracts.Builds;
 
 /// <summary>The teacher: trained here, or given as an ONNX or a TorchScript file.</summary>
 public sealed record TeacherSpec
 {
+    /// <summary>The family of no teacher: the student learns from the labels alone. In YAML <c>teacher: none</c> says the same.</summary>
+    public const string None = "none";
+
     /// <summary>An ONNX file on the worker's machine whose first output is the logits.</summary>
     public string? Onnx { get; init; }
 
@@ -12,8 +17,16 @@ public sealed record TeacherSpec
     /// </summary>
     public string? TorchScript { get; init; }
 
-    /// <summary>Family to train here when no file is given, one of a student's.</summary>
+    /// <summary>Family to train here when no file is given, one of a student's, or <see cref="None"/>.</summary>
     public string? Family { get; init; }
+
+    /// <summary>True where nobody teaches.</summary>
+    [JsonIgnore]
+    public bool IsNone => Family == None;
+
+    /// <summary>The family that is trained here; null of a file and of none.</summary>
+    [JsonIgnore]
+    public string? TrainedFamily => IsNone ? null : Family;
 
     /// <summary>Channels of the first stage.</summary>
     public int Width { get; set; } = 64;

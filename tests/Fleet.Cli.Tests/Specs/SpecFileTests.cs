@@ -34,6 +34,14 @@ public sealed class SpecFileTests
     }
 
     [Fact]
+    public void No_teacher_is_one_word()
+    {
+        string With(string teacher) => Smallest.Replace("teacher:\n  family: conv1d", $"teacher: {teacher}", StringComparison.Ordinal);
+        Assert.True(SpecFile.Parse(With("none"), "spec.yaml", "/specs").Teacher!.IsNone);
+        Assert.Contains("teacher is 'nobody'; keys are expected", ProblemsOf(With("nobody"))[0], StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Every_kind_of_value_is_read()
     {
         var spec = SpecFile.Parse("""

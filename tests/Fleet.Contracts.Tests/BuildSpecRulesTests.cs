@@ -36,6 +36,27 @@ public sealed class BuildSpecRulesTests
                 Teacher = new TeacherSpec { Family = TeacherSpec.None },
                 QuantizationAware = new QuantizationAwareSpec { Method = "qkd" },
             }, "quantizationAware.method qkd needs a teacher, and teacher is none"),
+        ["manners of a teacher that is trained"] = (
+            spec => spec with { Teacher = spec.Teacher! with { Classes = ["a", "b"] } },
+            "teacher.classes is for a teacher that is given"),
+        ["answers of no kind"] = (spec => spec with { Teacher = new TeacherSpec { Onnx = "t.onnx", Answers = "words" } },
+            "teacher.answers 'words' is not known; it is one of logits, probabilities"),
+        ["a class twice"] = (spec => spec with { Teacher = new TeacherSpec { Onnx = "t.onnx", Classes = ["a", "a"] } },
+            "teacher.classes must name at least two classes, each once"),
+        ["an empty ensemble"] = (spec => spec with { Teacher = new TeacherSpec { Onnx = "t.onnx", Ensemble = [] } },
+            "teacher.ensemble must name 1 to 15 files"),
+        ["values made nothing"] = (
+            spec => spec with { Teacher = new TeacherSpec { Onnx = "t.onnx", Input = new TeacherInput { Scale = 0 } } },
+            "teacher.input.scale 0 must be a number other than 0"),
+        ["a deviation of nothing"] = (
+            spec => spec with { Teacher = new TeacherSpec { Onnx = "t.onnx", Input = new TeacherInput { Deviation = [0] } } },
+            "teacher.input.deviation must be one number above 0"),
+        ["a mean of nothing"] = (
+            spec => spec with { Teacher = new TeacherSpec { Onnx = "t.onnx", Input = new TeacherInput { Mean = [] } } },
+            "teacher.input.mean must be one number"),
+        ["a shape without extent"] = (
+            spec => spec with { Teacher = new TeacherSpec { Onnx = "t.onnx", Input = new TeacherInput { Shape = [0] } } },
+            "teacher.input.shape must hold positive extents"),
         ["unlabelled boxes"] = (spec => Data(Boxes(spec), data => data with { Unlabelled = "y.npz" }),
             "data.unlabelled is for classes and numbers, and data.task is 'detection'"),
         ["unlabelled alone, and a teacher to train"] = (

@@ -9,6 +9,12 @@ internal interface ITeacherModel : IDisposable
     /// <summary>Its file.</summary>
     string Path { get; }
 
+    /// <summary>Every file that its answers follow from.</summary>
+    IReadOnlyList<string> Files => [Path];
+
+    /// <summary>What is done to samples and answers on the way, in words; empty where it takes and gives them as they are.</summary>
+    string Manners => "";
+
     /// <summary>Numbers it answers a sample with.</summary>
     int Columns { get; }
 

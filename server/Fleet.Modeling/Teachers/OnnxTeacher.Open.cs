@@ -31,6 +31,19 @@ internal sealed partial class OnnxTeacher
         }
     }
 
+    /// <summary>
+    /// Extents that a file declares for its one input behind the batch, negative where free; null where it declares none or has several.
+    /// </summary>
+    /// <exception cref="BuildException">It cannot be read.</exception>
+    public static IReadOnlyList<int>? TakesOf(string path)
+    {
+        var graph = Read(path).Graph;
+        var weights = graph.Initializer.Select(tensor => tensor.Name).ToHashSet();
+        var inputs = graph.Input.Where(input => !weights.Contains(input.Name)).ToList();
+        return inputs is [{ Type.TensorType.Shape: { } shape }] && shape.Dim.Count > 1
+            ? [.. shape.Dim.Skip(1).Select(axis => axis.HasDimValue && axis.DimValue > 0 ? (int)axis.DimValue : -1)] : null;
+    }
+
     private static ModelProto Read(string path)
     {
         try

@@ -22,7 +22,8 @@ internal sealed record Teacher(ITeacherModel Model, string Description, long Par
         if ((spec.Onnx ?? spec.TorchScript) is { } given)
         {
             var model = Open(spec, data, data.Columns);
-            return new Teacher(model, Path.GetFileName(given), model.Parameters, []);
+            var manners = model.Manners.Length > 0 ? $" ({model.Manners})" : "";
+            return new Teacher(model, Path.GetFileName(given) + manners, model.Parameters, []);
         }
         var plan = Families.Teacher(
             spec.Family!, spec.Width, data.Training.SampleShape, Families.HeadFor(data), spec.Depth ?? 0, data.Training.Vocabulary);
@@ -45,15 +46,44 @@ internal sealed record Teacher(ITeacherModel Model, string Description, long Par
     /// <exception cref="BuildException">It cannot be run, takes another input, or answers in another shape.</exception>
     public static ITeacherModel Open(TeacherSpec spec, DataSet data, int? columns)
     {
+        if ((spec.Onnx ?? spec.TorchScript) is not { } first)
+            throw new BuildException("Samples without labels need a teacher that is given: name its file in teacher.onnx or "
+                + "teacher.torchScript, or give labelled samples in data.train to train one on.");
+        if (data.Training.Labels is BoxLabels) return Open(first, data, data.Form);
         var (shape, areTokens) = (data.Training.SampleShape, data.Training.Vocabulary is not null);
-        return spec switch
+        var picked = Picked(spec, data, first);
+        var members = new List<(ITeacherModel Model, InputForm Form)>();
+        try
         {
-            { TorchScript: { } path } => new TorchScriptTeacher(path, shape, columns, areTokens),
-            { Onnx: { } path } when data.Training.Labels is BoxLabels => Open(path, data, data.Form),
-            { Onnx: { } path } => new OnnxTeacher(path, shape, new FirstOutput(columns), areTokens),
-            _ => throw new BuildException("Samples without labels need a teacher that is given: name its file in teacher.onnx or "
-                + "teacher.torchScript, or give labelled samples in data.train to train one on."),
-        };
+            foreach (var path in (string[])[first, .. spec.Ensemble ?? []])
+            {
+                var form = InputForm.Of(shape, spec.Onnx is null || areTokens ? null : OnnxTeacher.TakesOf(path), spec.Input)
+                    ?? new InputForm(shape, shape, shape[0], [.. shape.Skip(1)], false, new TeacherInput());
+                // The next ones answer in the form of the first.
+                var own = spec.Classes?.Count ?? columns ?? members.FirstOrDefault().Model?.Columns;
+                members.Add((spec.Onnx is null ? (ITeacherModel)new TorchScriptTeacher(path, form.To, own, areTokens)
+                    : new OnnxTeacher(path, form.To, new FirstOutput(own), areTokens), form));
+            }
+        }
+        catch
+        {
+            foreach (var (model, _) in members) model.Dispose();
+            throw;
+        }
+        return members is [(var only, { IsPlain: true })] && picked is null && spec.Answers is not "probabilities"
+            ? only : new AdaptedTeacher(members, picked, spec.Answers is "probabilities", data.Task);
+    }
+
+    // Where each class of the data stands in the teacher's answer; null where they are the same.
+    private static int[]? Picked(TeacherSpec spec, DataSet data, string path)
+    {
+        if (spec.Classes is not { } own || data.Classes.Count == 0 || own.SequenceEqual(data.Classes)) return null;
+        return [
+            .. data.Classes.Select(name => own.ToList().IndexOf(name) is >= 0 and var place ? place
+                : throw new BuildException(
+                    $"The data has the class '{name}', and teacher {path} knows {string.Join(", ", own.Take(12))}"
+                        + $"{(own.Count > 12 ? ", ..." : "")} (teacher.classes): leave out samples of what it does not know.")),
+        ];
     }
 
     /// <inheritdoc/>

@@ -60,7 +60,8 @@ internal static class TeacherLabels
         if (data.Task == ModelTask.Classification)
         {
             if (classes.Count == 0)
-                classes = [.. Enumerable.Range(0, teacher.Columns).Select(number => number.ToString(CultureInfo.InvariantCulture))];
+                classes = spec.Classes is { } named && named.Count == teacher.Columns ? named
+                    : [.. Enumerable.Range(0, teacher.Columns).Select(number => number.ToString(CultureInfo.InvariantCulture))];
             if (classes.Count < 2)
                 throw new BuildException(
                     $"Teacher {teacher.Path} answers with one number, which is no class: set data.task to 'regression' when it is a number "

@@ -55,7 +55,12 @@ internal sealed partial class TeacherOutputs
     private string Key(IReadOnlyList<string> features)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        using (var file = File.OpenRead(_teacher.Path)) hash.AppendData(SHA256.HashData(file));
+        foreach (var path in _teacher.Files)
+        {
+            using var file = File.OpenRead(path);
+            hash.AppendData(SHA256.HashData(file));
+        }
+        hash.AppendData(Encoding.UTF8.GetBytes(_teacher.Manners));
         hash.AppendData(MemoryMarshal.AsBytes<float>(_training.Inputs));
         hash.AppendData(Encoding.UTF8.GetBytes($"{string.Join(",", _training.SampleShape)}|{string.Join(",", features)}|{_augmentation}"));
         return Convert.ToHexStringLower(hash.GetHashAndReset().AsSpan(0, 12));

@@ -5,6 +5,12 @@ namespace Fleet.Contracts.Builds;
 /// <summary>The rules of <c>teacher</c>: one that is trained, or one that is read from a file.</summary>
 public static partial class BuildSpecRules
 {
+    /// <summary>What a teacher answers with.</summary>
+    public static readonly IReadOnlyList<string> TeacherAnswers = ["logits", "probabilities"];
+
+    /// <summary>Most files that teach together.</summary>
+    public const int MaximumEnsemble = 16;
+
     /// <summary>Where training may run.</summary>
     public static readonly IReadOnlyList<string> Devices = ["auto", "cpu", "cuda"];
 
@@ -16,8 +22,41 @@ public static partial class BuildSpecRules
         problems.Require(spec.TorchScript is null || data.Task is not ModelTask.Detection,
             "teacher.torchScript answers with one tensor, and a detector with two: give teacher.onnx.");
         if (spec.TrainedFamily is { } family) JudgeFamily("teacher", family, spec.Depth, data, problems);
+        JudgeManners(spec, data, problems);
         problems.Require(spec.Width is >= 4 and <= 1024, $"teacher.width {spec.Width} must be within 4..1024.");
         JudgeTraining("teacher.training", spec.Training, data.Task ?? ModelTask.Classification, problems);
+    }
+
+    private static void JudgeManners(TeacherSpec spec, DataSpec data, Problems problems)
+    {
+        var isGiven = spec.Onnx is not null || spec.TorchScript is not null;
+        foreach (var (key, isSaid) in (ReadOnlySpan<(string, bool)>)[
+            ("ensemble", spec.Ensemble is not null), ("input", spec.Input is not null), ("classes", spec.Classes is not null),
+            ("answers", spec.Answers is not null),
+        ])
+        {
+            problems.Require(!isSaid || isGiven, $"teacher.{key} is for a teacher that is given (teacher.onnx or teacher.torchScript).");
+            problems.Require(!isSaid || data.Task is not ModelTask.Detection,
+                $"teacher.{key} is not for data.task 'detection'; data.detection says how boxes are read.");
+        }
+        problems.Require(spec.Ensemble is null || (spec.Ensemble.Count is >= 1 and < MaximumEnsemble
+                && spec.Ensemble.All(path => path is { Length: > 0 })),
+            $"teacher.ensemble must name 1 to {MaximumEnsemble - 1} files.");
+        if (spec.Answers is { } answers) problems.OneOf("teacher.answers", answers, TeacherAnswers);
+        problems.Require((spec.Answers is null && spec.Classes is null) || data.Task is not ModelTask.Regression,
+            "teacher.answers and teacher.classes are for classes, and data.task is 'regression'.");
+        problems.Require(spec.Classes is null || (spec.Classes.Count >= 2 && spec.Classes.Distinct().Count() == spec.Classes.Count),
+            "teacher.classes must name at least two classes, each once.");
+        if (spec.Input is not { } input) return;
+        problems.Require(input.Scale is null || (double.IsFinite(input.Scale.Value) && input.Scale != 0),
+            FormattableString.Invariant($"teacher.input.scale {input.Scale} must be a number other than 0."));
+        problems.Require(input.Mean is null || (input.Mean.Count > 0 && input.Mean.All(double.IsFinite)),
+            "teacher.input.mean must be one number, or one for each channel.");
+        problems.Require(input.Deviation is null || (input.Deviation.Count > 0 && input.Deviation.All(number => number > 0)),
+            "teacher.input.deviation must be one number above 0, or one for each channel.");
+        problems.Require(input.Shape is null || (input.Shape.Count > 0 && input.Shape.All(extent => extent > 0)),
+            "teacher.input.shape must hold positive extents.");
+        problems.Require(data.Kind != "text", "teacher.input is for measured values; texts are given as numbers of tokens.");
     }
 
     // What needs somebody to ask.

@@ -11,6 +11,7 @@ public static class SpecFiles
         [
             ("data.train", spec.Data?.Train), ("data.trainLabels", spec.Data?.TrainLabels),
             ("data.test", spec.Data?.Test), ("data.testLabels", spec.Data?.TestLabels), ("data.unlabelled", spec.Data?.Unlabelled),
+            .. (spec.Teacher?.Ensemble ?? []).Select((path, number) => ($"teacher.ensemble[{number}]", (string?)path)),
             ("teacher.onnx", spec.Teacher?.Onnx), ("teacher.torchScript", spec.Teacher?.TorchScript),
             ("source.onnx", spec.Source?.Onnx), ("source.calibration", spec.Source?.Calibration),
             ("source.validation", spec.Source?.Validation), ("source.validationLabels", spec.Source?.ValidationLabels),
@@ -40,7 +41,12 @@ public static class SpecFiles
             },
             Teacher = spec.Teacher is not { } teacher
                 ? null
-                : teacher with { Onnx = Full(teacher.Onnx), TorchScript = Full(teacher.TorchScript) },
+                : teacher with
+                {
+                    Onnx = Full(teacher.Onnx),
+                    TorchScript = Full(teacher.TorchScript),
+                    Ensemble = teacher.Ensemble is { } others ? [.. others.Select(other => Full(other)!)] : null,
+                },
             Source = spec.Source is not { } source ? null : source with
             {
                 Onnx = Full(source.Onnx)!,

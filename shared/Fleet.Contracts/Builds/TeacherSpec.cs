@@ -17,6 +17,24 @@ public sealed record TeacherSpec
     /// </summary>
     public string? TorchScript { get; init; }
 
+    /// <summary>Files that answer as the one above does, and with it: the mean of what they say is what the teacher says.</summary>
+    public IReadOnlyList<string>? Ensemble { get; init; }
+
+    /// <summary>How a teacher that is given takes a sample, where it takes another form than the data has; absent: found out.</summary>
+    public TeacherInput? Input { get; init; }
+
+    /// <summary>
+    /// Classes of a teacher that is given, in the order of its answers. Those of the data are picked among them by their names; absent: the
+    /// data's own.
+    /// </summary>
+    public IReadOnlyList<string>? Classes { get; init; }
+
+    /// <summary>
+    /// What a teacher that is given answers with: <c>logits</c>, or <c>probabilities</c> behind a softmax, which become logits again;
+    /// absent: logits.
+    /// </summary>
+    public string? Answers { get; init; }
+
     /// <summary>Family to train here when no file is given, one of a student's, or <see cref="None"/>.</summary>
     public string? Family { get; init; }
 

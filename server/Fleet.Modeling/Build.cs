@@ -12,6 +12,7 @@ using Fleet.Modeling.Decisions;
 using Fleet.Modeling.Distillation;
 using Fleet.Modeling.Floors;
 using Fleet.Modeling.QuantizationAware;
+using Fleet.Modeling.Search;
 using Fleet.Modeling.Sources;
 using Fleet.Modeling.Students;
 using Fleet.Modeling.Teachers;
@@ -65,10 +66,18 @@ internal sealed class Build(TimeProvider time)
         var normalization = Normalization.Measure(data.Training);
         var memory = BuildMemory.Open(folder, spec, data);
         var profiles = ProfilesOf(spec.Quantization);
-        var (asked, widths) = (spec,
-            spec.Student.Width.IsAuto
-                ? Widths(spec.Student, profiles, data, normalization, folder, memory, progress, cancellationToken)
-                : null);
+        var asked = spec;
+        SearchReport? search = null;
+        if (spec.Student!.IsSearched)
+        {
+            search = new StudentSearch(spec, data, profiles, folder, memory).Run(new PartOf(progress, 0.01, 0.5), cancellationToken);
+            spec = search.Found;
+            data = DataSets.Load(spec.Data!, Families.SampleRank(spec.Student!.Family, spec.Teacher!.TrainedFamily), spec.Seed);
+            (normalization, progress) = (Normalization.Measure(data.Training), new PartOf(progress, 0.5, 1));
+        }
+        var widths = spec.Student.Width.IsAuto
+            ? Widths(spec.Student, profiles, data, normalization, folder, memory, progress, cancellationToken)
+            : null;
         if (widths is not null)
             spec = spec with { Student = spec.Student with { Width = widths.Where(trial => trial.Fits).Max(trial => trial.Width) } };
 
@@ -149,6 +158,7 @@ internal sealed class Build(TimeProvider time)
             Task = data.Task,
             Measure = made.Measure,
             Widths = widths,
+            Search = search,
             Augmentations = trials,
             Floors = floors.Reports,
             Findings = [

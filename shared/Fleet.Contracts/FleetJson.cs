@@ -56,7 +56,8 @@ namespace Fleet.Contracts;
         typeof(ListConverter<VariantRecipe>),
         typeof(ListConverter<ClassCount>), typeof(ListConverter<ValueRange>), typeof(ListConverter<SampleView>),
         typeof(ListConverter<TableColumn>),
-        typeof(ListConverter<WidthTrial>), typeof(ListConverter<WavePlan>), typeof(ListConverter<WithdrawnRelease>),
+        typeof(ListConverter<WidthTrial>), typeof(ListConverter<SearchTrial>), typeof(ListConverter<SearchRung>),
+        typeof(ListConverter<WavePlan>), typeof(ListConverter<WithdrawnRelease>),
         typeof(ListConverter<WaveView>), typeof(ListConverter<string>), typeof(ListConverter<ModelView>),
         typeof(ListConverter<ModelVersionView>), typeof(ListConverter<byte[]>),
     ])]

@@ -37,7 +37,8 @@ internal static class Families
     /// <exception cref="BuildException">The families of a teacher that is trained here and its student take different samples.</exception>
     public static int? SampleRank(string student, string? teacher = null)
     {
-        int? own = Of(student).SampleRank, other = teacher is null ? own : Of(teacher).SampleRank;
+        static int? RankOf(string family) => family == StudentSpec.Auto ? null : Of(family).SampleRank;
+        int? own = RankOf(student), other = teacher is null ? own : RankOf(teacher);
         return own is null || other is null || own == other
             ? own ?? other
             : throw new BuildException(

@@ -21,7 +21,7 @@ internal static class WidthSearch
     private const int CalibrationSamples = 32;
 
     /// <summary>Largest width that is tried.</summary>
-    private const int Largest = 1024;
+    public const int Largest = 1024;
 
     /// <summary>
     /// Widths are multiples of this: an encoder's heads need 16. Vector instructions take 4 channels as fast as 3, but bytes count each.
@@ -50,7 +50,7 @@ internal static class WidthSearch
         var tried = new List<WidthTrial>();
         bool Fits(int steps)
         {
-            tried.Add(Try(student, steps * step, profile, data, normalization, workFolder, cancellationToken));
+            tried.Add(Measure(student, steps * step, profile, data, normalization, workFolder, cancellationToken));
             report(tried[^1]);
             return tried[^1].Fits;
         }
@@ -79,7 +79,8 @@ internal static class WidthSearch
         $"{trial.Width}, makes {trial.Bytes} "
             + $"bytes{(trial.LatencyP95 is { } latency ? $" and takes {latency.TotalMilliseconds:0.000} ms (p95)" : "")}");
 
-    private static WidthTrial Try(
+    /// <summary>What a width costs, and whether that is within the budget, if there is one.</summary>
+    public static WidthTrial Measure(
         StudentSpec student, int width, HardwareProfile profile, DataSet data, Normalization normalization, string workFolder,
         CancellationToken cancellationToken)
     {
@@ -93,12 +94,12 @@ internal static class WidthSearch
                 OnnxFile.Save(StudentExport.Model(plan, normalization, network.Folded()), floats);
             OnnxFile.Save(Quantized(floats, profile, data.Training.Take(CalibrationSamples), workFolder, cancellationToken), integers);
             var bytes = new FileInfo(integers).Length;
-            var smallEnough = student.Budget!.MaximumBytes is not { } most || bytes <= most;
+            var smallEnough = student.Budget?.MaximumBytes is not { } most || bytes <= most;
             // What is too large already need not be timed.
-            var latency = student.Budget.MaximumLatencyP95 is null || !smallEnough
+            var latency = student.Budget?.MaximumLatencyP95 is null || !smallEnough
                 ? (TimeSpan?)null
                 : Latency(floats, integers, profile, data.Test, cancellationToken);
-            return new WidthTrial(width, plan.Parameters(), bytes, smallEnough && !(latency > student.Budget.MaximumLatencyP95), latency);
+            return new WidthTrial(width, plan.Parameters(), bytes, smallEnough && !(latency > student.Budget?.MaximumLatencyP95), latency);
         }
         finally
         {

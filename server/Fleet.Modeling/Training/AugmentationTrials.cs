@@ -72,7 +72,7 @@ internal static class AugmentationTrials
     }
 
     /// <summary>What may be done to samples of this kind, nothing first where nobody asked for something.</summary>
-    private static (string Name, TrainingSpec Spec)[] Candidates(TrainingSpec asked, SampleSet training)
+    public static (string Name, TrainingSpec Spec)[] Candidates(TrainingSpec asked, SampleSet training)
     {
         TrainingSpec Set(bool augment, bool more) => asked with { Augment = augment, Mirror = more, Rotate = more };
         bool? moreAsked;

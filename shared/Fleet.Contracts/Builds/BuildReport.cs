@@ -67,6 +67,9 @@ public sealed record BuildReport
     /// <summary>The widths that were tried for a student of width <c>auto</c>, in order; absent when its width was given.</summary>
     public IReadOnlyList<WidthTrial>? Widths { get; init; }
 
+    /// <summary>How the student was searched, for family <c>auto</c>; absent when its family was given.</summary>
+    public SearchReport? Search { get; init; }
+
     /// <summary>Where the samples came from that fixed the ranges; absent when the spec's data is all there is to say.</summary>
     public SampleSource? Calibration { get; init; }
 

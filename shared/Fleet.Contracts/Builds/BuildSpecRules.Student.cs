@@ -13,10 +13,21 @@ public static partial class BuildSpecRules
         JudgeFamily("student", spec.Family, spec.Depth, data, problems);
         problems.Require(spec.Width.IsAuto || spec.Width.Value is >= 4 and <= 1024,
             $"student.width {spec.Width} must be within 4..1024, or auto.");
-        problems.Require(!spec.Width.IsAuto || spec.Budget is { MaximumBytes: not null } or { MaximumLatencyP95: not null },
+        if (spec.IsSearched)
+        {
+            problems.Require(spec.Width.IsAuto || spec.Width == new StudentSpec { Family = spec.Family }.Width,
+                $"student.width {spec.Width} is for a family that is named; family auto finds its width: leave it out.");
+            problems.Require(spec.Depth is null,
+                $"student.depth {spec.Depth} is for a family that is named; family auto finds its depth: leave it out.");
+        }
+        problems.Require(spec.Minutes is null || spec.IsSearched, "student.minutes is for student.family auto: nothing else is searched.");
+        problems.Require(spec.Minutes is null or (> 0 and <= 1440),
+            $"student.minutes {spec.Minutes} must be above 0 and at most 1440, a day of processor time.");
+        problems.Require(spec.IsSearched || !spec.Width.IsAuto || spec.Budget is { MaximumBytes: not null } or { MaximumLatencyP95: not null },
             "student.budget must name maximumBytes or maximumLatencyP95 for student.width auto.");
-        problems.Require(spec.Width.IsAuto || spec.Budget is null,
-            $"student.budget is for student.width auto; {spec.Width} is a width already.");
+        problems.Require(spec.Width.IsAuto || spec.IsSearched || spec.Budget?.MaximumLatencyP95 is null,
+            $"student.budget.maximumLatencyP95 is for student.width or student.family auto; for width {spec.Width} "
+                + "gate.maximumLatencyP95 limits the variants.");
         problems.Require(spec.Budget?.MaximumBytes is null or >= 1024,
             $"student.budget.maximumBytes {spec.Budget?.MaximumBytes} must be at least 1024.");
         problems.Require(spec.Budget?.MaximumLatencyP95 is not { } latency
@@ -26,11 +37,11 @@ public static partial class BuildSpecRules
 
     private static void JudgeFamily(string key, string family, int? depth, DataSpec data, Problems problems)
     {
-        problems.OneOf($"{key}.family", family, Families);
+        problems.OneOf($"{key}.family", family, [.. Families, StudentSpec.Auto]);
         problems.Require((family == "detector") == (data.Task is ModelTask.Detection) || !Families.Contains(family),
             $"{key}.family '{family}' does not go with data.task '{Word(data.Task ?? ModelTask.Classification)}': a detector finds boxes, "
                 + "and boxes need a detector.");
-        problems.Require(depth is null || family is "mlp" or "cnn" or "detector" or "encoder",
+        problems.Require(depth is null || family is "mlp" or "cnn" or "detector" or "encoder" or StudentSpec.Auto,
             $"{key}.depth is for the families mlp, cnn, detector and encoder; '{family}' has a depth of its own.");
         problems.Require(depth is null or (>= 1 and <= 24), $"{key}.depth {depth} must be within 1..24.");
         problems.Require(family == "encoder" == (data.Kind == "text") || data.Kind == DataSpec.Auto || !Families.Contains(family),

@@ -14,11 +14,15 @@ public static partial class BuildSpecRules
     /// <summary>Where training may run.</summary>
     public static readonly IReadOnlyList<string> Devices = ["auto", "cpu", "cuda"];
 
-    private static void JudgeTeacher(TeacherSpec spec, DataSpec data, Problems problems)
+    private static void JudgeTeacher(TeacherSpec spec, DataSpec data, StudentSpec? student, Problems problems)
     {
         problems.Require(((string?[])[spec.Onnx, spec.TorchScript, spec.Family]).Count(source => source is not null) == 1,
             "teacher needs one of family (to train one here), onnx or torchScript (a file), and no other; teacher: none is for a student "
                 + "that learns from the labels alone.");
+        problems.Require(spec.Family != StudentSpec.Auto || student?.IsSearched == true,
+            "teacher.family auto goes with student.family auto: the teacher is of the family that is found.");
+        problems.Require(spec.Family != StudentSpec.Auto || spec.Depth is null,
+            $"teacher.depth {spec.Depth} is for a family that is named; leave it out.");
         problems.Require(spec.TorchScript is null || data.Task is not ModelTask.Detection,
             "teacher.torchScript answers with one tensor, and a detector with two: give teacher.onnx.");
         if (spec.TrainedFamily is { } family) JudgeFamily("teacher", family, spec.Depth, data, problems);

@@ -16,10 +16,12 @@ public static partial class BuildSpecRules
         if (spec.Data is { } data)
         {
             JudgeData(data, problems);
-            if (spec.Teacher is { } teacher) JudgeTeacher(teacher, data, problems);
+            if (spec.Teacher is { } teacher) JudgeTeacher(teacher, data, spec.Student, problems);
             problems.Require(!data.IsUnlabelled || spec.Teacher is not { TrainedFamily: not null },
                 "data.train is not given, and without labels there is nothing to train a teacher on: name a file in teacher.onnx or "
                     + "teacher.torchScript, or give labelled samples.");
+            problems.Require(!data.IsUnlabelled || spec.Student?.IsSearched != true,
+                "student.family auto compares students by labels, and data.train is not given: name a family, or give labelled samples.");
             if (spec.Student is { } student) JudgeStudent(student, data, problems);
             var isPatient = spec.Teacher?.Training.Patience > 0 || spec.Distillation.Training.Patience > 0;
             problems.Require(!isPatient || data.ValidationShare > 0 || data.Text?.ValidationSplits is not null,

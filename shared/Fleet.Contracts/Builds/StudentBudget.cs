@@ -1,6 +1,6 @@
 namespace Fleet.Contracts.Builds;
 
-/// <summary>What a student of <c>width: auto</c> may cost; at least one limit.</summary>
+/// <summary>What a student may cost; for <c>width: auto</c> at least one limit.</summary>
 public sealed record StudentBudget
 {
     /// <summary>Largest size of its 8-bit file in bytes.</summary>

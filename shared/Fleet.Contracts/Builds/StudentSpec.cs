@@ -1,11 +1,17 @@
+using System.Text.Json.Serialization;
+
 namespace Fleet.Contracts.Builds;
 
 /// <summary>The student.</summary>
 public sealed record StudentSpec
 {
+    /// <summary>The word for a family that is searched, with its width, its depth and what it is trained with.</summary>
+    public const string Auto = "auto";
+
     /// <summary>
     /// <c>mlp</c> (fully connected, any samples), <c>conv1d</c> (signals), <c>cnn</c> or <c>cnn-separable</c> (images; plain or
-    /// depthwise-separable convolutions), <c>encoder</c> (texts).
+    /// depthwise-separable convolutions), <c>encoder</c> (texts); <c>auto</c>: the best within <see cref="Budget"/> on samples held out of
+    /// the training ones.
     /// </summary>
     public required string Family { get; init; }
 
@@ -15,8 +21,18 @@ public sealed record StudentSpec
     /// </summary>
     public StudentWidth Width { get; set; } = 16;
 
-    /// <summary>What it may cost, for width <c>auto</c>.</summary>
+    /// <summary>
+    /// What it may cost, for width or family <c>auto</c>; beside a width that is given, what its variants must keep within.
+    /// </summary>
     public StudentBudget? Budget { get; init; }
+
+    /// <summary>
+    /// Minutes of processor time that the search for family <c>auto</c> may take; what is found is trained after it. Absent: 10.
+    /// </summary>
+    public double? Minutes { get; init; }
+
+    /// <summary>True when its family is searched.</summary>
+    [JsonIgnore] public bool IsSearched => Family == Auto;
 
     /// <summary>
     /// Stages of <c>mlp</c>, blocks of <c>encoder</c>; absent: two. Convolutions in each stage of <c>cnn</c>; absent: one. Other families

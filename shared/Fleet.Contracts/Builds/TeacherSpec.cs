@@ -8,6 +8,9 @@ public sealed record TeacherSpec
     /// <summary>The family of no teacher: the student learns from the labels alone. In YAML <c>teacher: none</c> says the same.</summary>
     public const string None = "none";
 
+    /// <summary>The least width of a teacher whose family is <c>auto</c>.</summary>
+    public const int SmallestFound = 16;
+
     /// <summary>An ONNX file on the worker's machine whose first output is the logits.</summary>
     public string? Onnx { get; init; }
 
@@ -35,7 +38,10 @@ public sealed record TeacherSpec
     /// </summary>
     public string? Answers { get; init; }
 
-    /// <summary>Family to train here when no file is given, one of a student's, or <see cref="None"/>.</summary>
+    /// <summary>
+    /// Family to train here when no file is given, one of a student's; <c>auto</c>, for a student of family <c>auto</c>: what the search
+    /// found, at twice its width and at least at <see cref="SmallestFound"/>; or <see cref="None"/>.
+    /// </summary>
     public string? Family { get; init; }
 
     /// <summary>True where nobody teaches.</summary>

@@ -1,0 +1,102 @@
+using System.Diagnostics;
+using Fleet.Contracts.Builds;
+using Fleet.Modeling.Data;
+using Fleet.Modeling.Students;
+using Fleet.Modeling.Training;
+using Fleet.Quantization;
+
+namespace Fleet.Modeling.Search;
+
+/// <summary>
+/// Trains a candidate for some steps on the labels and judges it on what was held out. The same candidate, data, seed and steps give the
+/// same figures: nothing is carried over from another trial.
+/// </summary>
+/// <param name="parts">What to train and judge on, in the shape that its family takes.</param>
+/// <param name="normalization">First step of the network.</param>
+/// <param name="plan">The network.</param>
+/// <param name="asked">The training as the spec asks for it.</param>
+/// <param name="seed">Seed of weights and order.</param>
+internal sealed class CandidateTrial(HeldOutParts parts, Normalization normalization, NetworkPlan plan, TrainingSpec asked, int seed)
+{
+    /// <summary>Draws of the held-out samples that the standard error is taken over (Efron, 1979).</summary>
+    private const int Draws = 100;
+
+    /// <param name="rung">Number of the rung, from 0.</param>
+    /// <param name="steps">Steps of each training.</param>
+    /// <param name="repetitions">How often the samples are cut anew.</param>
+    /// <param name="cancellationToken">Stops between steps.</param>
+    public CandidateResult Run(int rung, int steps, int repetitions, CancellationToken cancellationToken)
+    {
+        var began = Process.GetCurrentProcess().TotalProcessorTime;
+        var judged = parts.Judged;
+        var numbers = new List<int>();
+        var outputs = new List<float>();
+        var losses = new double[judged.Count];
+        var trainings = 0;
+        for (var repetition = 0; repetition < repetitions; repetition++)
+        {
+            foreach (var (training, held) in parts.Repetition(repetition))
+            {
+                var heldOut = judged.Pick(held);
+                var rows = Trained(training, heldOut, steps, unchecked(seed + 101 * trainings), cancellationToken);
+                foreach (var (sample, loss) in held.Zip(HeldOutLoss.Of(rows, heldOut, training))) losses[sample] += loss / repetitions;
+                numbers.AddRange(held);
+                outputs.AddRange(rows);
+                trainings++;
+            }
+        }
+        var figures = Figures(judged, [.. numbers], [.. outputs], repetitions);
+        var spent = Process.GetCurrentProcess().TotalProcessorTime - began;
+        return new CandidateResult(
+            new SearchRung(rung + 1, steps, trainings, figures.Figure, figures.Error, losses.Average(), spent.TotalSeconds), losses);
+    }
+
+    private float[] Trained(SampleSet training, SampleSet heldOut, int steps, int seed, CancellationToken cancellationToken)
+    {
+        var batch = Course.Of(asked, training.Count).BatchSize;
+        // Of many samples no more than are seen once.
+        var seen = Splits.Subset(training, Math.Max(batch, steps * batch), new Random(seed));
+        var epochs = Math.Max(1, (int)Math.Round((double)steps / Math.Max(1, seen.Count / batch)));
+        using var network = new Network(plan, normalization, seed);
+        // As its last step leaves it: what judges does not choose an epoch as well.
+        TrainingLoop.Run(network, seen, heldOut.Take(0),
+            new TrainingPhase("search", asked with { Epochs = epochs, BatchSize = batch, Patience = 0 }, seed),
+            new Progress(new Unheard(), "", 0, 1), cancellationToken);
+        return network.Outputs(heldOut, cancellationToken);
+    }
+
+    // The same samples are drawn in every repetition: cut anew they are no new samples.
+    private (Contracts.Tasks.MetricValue Figure, double Error) Figures(SampleSet judged, int[] numbers, float[] outputs, int repetitions)
+    {
+        var columns = outputs.Length / numbers.Length;
+        var count = numbers.Length / repetitions;
+        var rowOf = new int[repetitions, judged.Count];
+        foreach (var (row, sample) in numbers.Index()) rowOf[row / count, sample] = row;
+        Contracts.Tasks.MetricValue Score(int[] samples)
+        {
+            var picked = new float[samples.Length * repetitions * columns];
+            var labels = new int[samples.Length * repetitions];
+            for (var place = 0; place < labels.Length; place++)
+            {
+                labels[place] = samples[place % samples.Length];
+                outputs.AsSpan(rowOf[place / samples.Length, labels[place]] * columns, columns).CopyTo(picked.AsSpan(place * columns));
+            }
+            return judged.Labels.Pick(labels).Score(picked)[0];
+        }
+        int[] present = [.. numbers.Take(count)];
+        var random = new Random(seed);
+        double[] drawn = [
+            .. Enumerable.Range(0, Draws)
+                .Select(_ => Score([.. Enumerable.Range(0, count).Select(_ => present[random.Next(count)])]).Value),
+        ];
+        var mean = drawn.Average();
+        return (Score(present), Math.Sqrt(drawn.Average(value => (value - mean) * (value - mean))));
+    }
+
+    private sealed class Unheard : IProgress<BuildProgress>
+    {
+        public void Report(BuildProgress value)
+        {
+        }
+    }
+}

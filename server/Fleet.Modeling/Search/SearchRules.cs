@@ -1,0 +1,37 @@
+using Fleet.Contracts.Builds;
+
+namespace Fleet.Modeling.Search;
+
+/// <summary>Who goes on to the next rung and who is taken. Pure.</summary>
+internal static class SearchRules
+{
+    /// <summary>The field in the order of its losses, the least first.</summary>
+    public static IReadOnlyList<(Candidate Candidate, CandidateResult Result)> Ranked(
+        IEnumerable<(Candidate Candidate, CandidateResult Result)> field) => [.. field.OrderBy(one => one.Result.Rung.Loss)];
+
+    /// <summary>
+    /// The one that is built: that of the least loss, unless a smaller one cannot be told from it, that is, its loss is larger by less than
+    /// the standard error of the difference and its figure is as good.
+    /// </summary>
+    public static Candidate Choose(IReadOnlyList<(Candidate Candidate, CandidateResult Result)> finalists)
+    {
+        var ranked = Ranked(finalists);
+        var best = ranked[0];
+        return ranked.Where(other => other.Candidate.Cost.Bytes <= best.Candidate.Cost.Bytes && IsAsGood(other.Result, best.Result))
+            .MinBy(one => one.Candidate.Cost.Bytes).Candidate;
+    }
+
+    private static bool IsAsGood(CandidateResult other, CandidateResult best)
+    {
+        var (difference, error) = Compared(other.Losses, best.Losses);
+        return difference <= error && other.Rung.Figure.Goodness() >= best.Rung.Figure.Goodness();
+    }
+
+    /// <summary>By how much the losses of one are above those of another, sample by sample, with the standard error of that.</summary>
+    public static (double Difference, double Error) Compared(IReadOnlyList<double> one, IReadOnlyList<double> other)
+    {
+        double[] differences = [.. one.Zip(other, (a, b) => a - b)];
+        var mean = differences.Average();
+        return (mean, Math.Sqrt(differences.Average(value => (value - mean) * (value - mean)) / Math.Max(1, differences.Length - 1)));
+    }
+}

@@ -1,0 +1,92 @@
+using Fleet.Contracts.Builds;
+using Fleet.Contracts.Devices;
+using Fleet.Modeling.Data;
+using Fleet.Modeling.Students;
+
+namespace Fleet.Modeling.Search;
+
+/// <summary>The students that a search considers: families that take such samples, depths, and widths up to the largest that fits.</summary>
+internal static class SearchSpace
+{
+    /// <summary>A shorter row is a handful of features, not a signal.</summary>
+    private const int ShortestSignal = 16;
+
+    /// <summary>A smaller picture leaves a convolution nothing to look at.</summary>
+    private const int SmallestPicture = 8;
+
+    /// <summary>Widths below the largest that fits: a half and a quarter of it. Less data often wants less of a network.</summary>
+    private static readonly int[] Divisors = [1, 2, 4];
+
+    /// <summary>The families that take samples of such a shape.</summary>
+    public static IReadOnlyList<string> FamiliesFor(DataSet data) => data.Training switch
+    {
+        { Vocabulary: not null } => ["encoder"],
+        { Labels: BoxLabels } => ["detector"],
+        _ when data.Table is not null => ["mlp"],
+        { SampleShape: [var length] } => length >= ShortestSignal ? ["conv1d", "mlp"] : ["mlp"],
+        { SampleShape: [var rows, var columns] } => Math.Min(rows, columns) >= SmallestPicture
+            ? ["cnn", "cnn-separable", "conv1d", "mlp"]
+            : columns >= ShortestSignal ? ["conv1d", "mlp"] : ["mlp"],
+        { SampleShape.Count: 3 } => ["cnn", "cnn-separable", "mlp"],
+        _ => ["mlp"],
+    };
+
+    /// <summary>Depths that are tried; null where the family has one of its own.</summary>
+    public static IReadOnlyList<int?> DepthsOf(string family) => family switch
+    {
+        "mlp" => [2, 3],
+        "cnn" or "encoder" => [1, 2],
+        "detector" => [3],
+        _ => [null],
+    };
+
+    /// <summary>Widths that are tried where nothing limits them.</summary>
+    private static int[] UsualWidths(string family) => family switch
+    {
+        "mlp" => [128, 64, 32],
+        "encoder" => [64, 32, 16],
+        _ => [32, 16, 8],
+    };
+
+    /// <summary>The students of a family, one depth and all widths, each with what it costs.</summary>
+    /// <param name="student">Family, depth and budget.</param>
+    /// <param name="training">How they are trained.</param>
+    /// <param name="profile">Whose 8-bit form is measured.</param>
+    /// <param name="data">Samples.</param>
+    /// <param name="normalization">First step of the student.</param>
+    /// <param name="workFolder">For scratch files.</param>
+    /// <param name="cancellationToken">Honoured between runs of a model.</param>
+    /// <exception cref="BuildException">Not even the smallest fits.</exception>
+    public static IReadOnlyList<Candidate> Of(
+        StudentSpec student, TrainingSpec training, HardwareProfile profile, DataSet data, Normalization normalization, string workFolder,
+        CancellationToken cancellationToken)
+    {
+        WidthTrial Measured(int width)
+            => WidthSearch.Measure(student, width, profile, data, normalization, workFolder, cancellationToken);
+        var known = student.Budget is null ? [] : WidthSearch.Find(
+            student, profile, data, normalization, workFolder, _ => { }, cancellationToken);
+        int[] widths = UsualWidths(student.Family);
+        if (student.Budget is not null)
+        {
+            var largest = known.Where(trial => trial.Fits).Max(trial => trial.Width);
+            var step = student.Family == "encoder" ? 16 : 1;
+            widths = [
+                .. Divisors.Select(divisor => largest / divisor / step * step)
+                    .Where(width => width == largest || width >= Math.Max(4, step)).Distinct(),
+            ];
+        }
+        return [
+            .. widths.Select(width => known.FirstOrDefault(trial => trial.Width == width) ?? Measured(width))
+                .Where(trial => trial.Fits).Select(trial =>
+                {
+                    var plan = Plan(student with { Width = trial.Width }, data);
+                    return new Candidate(student with { Width = trial.Width }, training, "none",
+                        new CandidateCost(trial.Parameters, plan.MultiplyAdds(), plan.Layers.Count, trial.Bytes, trial.LatencyP95));
+                }),
+        ];
+    }
+
+    /// <summary>The network of a student whose width is known.</summary>
+    public static NetworkPlan Plan(StudentSpec student, DataSet data) => Families.Student(
+        student.Family, student.Width.Value, data.Training.SampleShape, Families.HeadFor(data), student.Depth ?? 0, data.Training.Vocabulary);
+}

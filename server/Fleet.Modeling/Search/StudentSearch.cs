@@ -1,0 +1,231 @@
+using Fleet.Contracts.Builds;
+using Fleet.Contracts.Devices;
+using Fleet.Modeling.Data;
+using Fleet.Modeling.Students;
+using Fleet.Modeling.Training;
+using Fleet.Quantization;
+using Fleet.Quantization.Onnx;
+
+namespace Fleet.Modeling.Search;
+
+/// <summary>
+/// Finds the student of family <c>auto</c>: everything that fits the budget is trained a little on the labels, the better half twice as
+/// long, and so on, judged on samples held out of the training ones. What was finished is kept: a search whose process was killed goes on.
+/// </summary>
+/// <param name="spec">What was asked.</param>
+/// <param name="data">The samples in the shape that they come in; those that test are not looked at.</param>
+/// <param name="profiles">The first that this machine matches, or the first, says in which form students are measured.</param>
+/// <param name="folder">For scratch files.</param>
+/// <param name="memory">Keeps what is finished.</param>
+internal sealed class StudentSearch(BuildSpec spec, DataSet data, HardwareProfile[] profiles, string folder, BuildMemory memory)
+{
+    /// <summary>Minutes of processor time where the spec does not say.</summary>
+    public const double UsualMinutes = 10;
+
+    /// <summary>How often few samples are cut anew for the last rung.</summary>
+    private const int FinalRepetitions = 3;
+
+    /// <summary>By how much other learning rates are larger and smaller, where the spec has the usual one.</summary>
+    private const double RateFactor = 2.5;
+
+    /// <summary>A field no larger than this is worth other learning rates.</summary>
+    private const int FewForRates = 4;
+
+    /// <summary>
+    /// What a step takes before anything was measured: so much for each layer, and so much for each multiplication forward and twice back.
+    /// On one core of a server a layer is about 0.3 ms and 5 billion multiplications a second.
+    /// </summary>
+    private const double SecondsOfLayer = 0.3e-3, SecondsOfMultiplyAdd = 3 / 5e9;
+
+    private readonly TrainingSpec _training = spec.Distillation.Training;
+    private readonly FamilyData _data = new(spec.Data!, data, spec.Seed);
+    private readonly Dictionary<string, SearchTrial> _trials = [];
+    private readonly List<string> _notes = [];
+    private double _seconds, _spent;
+    private int _rounds;
+
+    /// <summary>Searches.</summary>
+    /// <param name="sink">Told what is tried and what it reached.</param>
+    /// <param name="cancellationToken">Honoured at every training step and between runs of a model.</param>
+    /// <exception cref="BuildException">Nothing fits the budget.</exception>
+    public SearchReport Run(IProgress<BuildProgress> sink, CancellationToken cancellationToken)
+    {
+        _seconds = (spec.Student!.Minutes ?? UsualMinutes) * 60;
+        var space = Space(new Progress(sink, "Searching the student", 0, 0.05), cancellationToken);
+        var fields = SearchSchedule.Fields(space.Count);
+        // The first round finds what is done to samples, the others halve the field.
+        _rounds = fields.Count + 1;
+        Progress Of(int round) => new(sink, "Searching the student", 0.05 + 0.95 * round / _rounds, 0.05 + 0.95 * (round + 1) / _rounds);
+        var field = WithAugmentations(space, Of(0), cancellationToken);
+        IReadOnlyList<(Candidate Candidate, CandidateResult Result)> judged = [];
+        for (var round = 1; round < _rounds; round++)
+        {
+            judged = Round(WithRates(field, round), round, Of(round), cancellationToken);
+            if (round + 1 < _rounds)
+                field = [.. SearchRules.Ranked(judged).Take(fields[round]).Select(one => one.Candidate)];
+        }
+        var chosen = SearchRules.Choose(judged);
+        _trials[chosen.Key] = _trials[chosen.Key] with { Chosen = true };
+        return new SearchReport
+        {
+            Found = Found(chosen),
+            HeldOut = _data.Of(chosen.Student.Family).Parts.Description,
+            Minutes = _seconds / 60,
+            ProcessorSeconds = _spent,
+            Notes = _notes,
+            Trials = [
+                .. _trials.Values.OrderByDescending(trial => trial.Chosen).ThenByDescending(trial => trial.Rungs.Count)
+                    .ThenBy(trial => trial.Rungs is [.., var last] ? last.Loss : double.PositiveInfinity),
+            ],
+        };
+    }
+
+    // Kept once found: a latency measured again could lead elsewhere.
+    private IReadOnlyList<Candidate> Space(Progress progress, CancellationToken cancellationToken)
+    {
+        if (memory.Finished<Kept>("search-space") is { } known)
+        {
+            _notes.AddRange(known.Notes);
+            return known.Candidates;
+        }
+        var profile = profiles.FirstOrDefault(profile => profile.Matches(ThisMachine.Facts)) ?? profiles[0];
+        var found = new List<Candidate>();
+        foreach (var family in SearchSpace.FamiliesFor(data))
+        {
+            foreach (var depth in SearchSpace.DepthsOf(family))
+            {
+                progress.Report(0, $"measuring {family} {depth}");
+                try
+                {
+                    var view = _data.Of(family);
+                    found.AddRange(SearchSpace.Of(new StudentSpec { Family = family, Depth = depth, Budget = spec.Student!.Budget },
+                        _training, profile, view.Data, view.Normalization, folder, cancellationToken));
+                }
+                catch (BuildException e)
+                {
+                    _notes.Add($"{family}{(depth is { } of ? $" of depth {of}" : "")} was left out: {e.Message}");
+                }
+            }
+        }
+        if (found.Count == 0) throw new BuildException($"No family meets student.budget. {string.Join(" ", _notes)}");
+        Candidate[] space = [.. found.OrderBy(candidate => candidate.Cost.MultiplyAdds)];
+        memory.Finish("search-space", new Kept(space, [.. _notes]));
+        return space;
+    }
+
+    // What is done to samples matters more than how wide a network is: a rotation in time takes conv1d on GunPoint from 0.91 to 0.99. Each
+    // family's middle student is tried with each, and the whole family goes on with the best.
+    private IReadOnlyList<Candidate> WithAugmentations(
+        IReadOnlyList<Candidate> space, Progress progress, CancellationToken cancellationToken)
+    {
+        var families = space.GroupBy(candidate => candidate.Student.Family)
+            .Select(family => (Members: family.ToArray(), Ways: WaysOf(family.Key))).ToArray();
+        Candidate[] tried = [
+            .. families.Where(family => family.Ways.Length > 1).SelectMany(family => family.Ways.Select(
+                way => family.Members[family.Members.Length / 2] with { Training = way.Spec, Augmentation = way.Name })),
+        ];
+        var judged = tried.Length > 0 ? Round(tried, 0, progress, cancellationToken) : [];
+        return [
+            .. families.SelectMany(family =>
+            {
+                var best = SearchRules.Ranked(judged.Where(one => one.Candidate.Student.Family == family.Members[0].Student.Family))
+                    .Select(one => one.Candidate).FirstOrDefault();
+                var (name, training) = best is null ? family.Ways[0] : (best.Augmentation, best.Training);
+                return family.Members.Select(member => member with { Training = training, Augmentation = name });
+            }).OrderBy(candidate => candidate.Cost.MultiplyAdds),
+        ];
+    }
+
+    private (string Name, TrainingSpec Spec)[] WaysOf(string family)
+        => AugmentationTrials.Candidates(_training, _data.Of(family).Data.Training);
+
+    private IReadOnlyList<(Candidate Candidate, CandidateResult Result)> Round(
+        IReadOnlyList<Candidate> field, int round, Progress progress, CancellationToken cancellationToken)
+    {
+        foreach (var candidate in field) Enter(candidate);
+        var parts = _data.Of(field[0].Student.Family).Parts;
+        var repetitions = round + 1 == _rounds && parts.CanRepeat ? FinalRepetitions : 1;
+        var course = Course.Of(_training, parts.TrainingSamples);
+        var full = course.Epochs * Math.Max(1, parts.TrainingSamples / course.BatchSize);
+        var seconds = (_seconds - _spent) / (_rounds - round);
+        // What varied samples teach shows late.
+        var asked = SearchSchedule.Steps(round == 0 ? _rounds - 3 : round - 1, _rounds - 1, full);
+        double[] costs = [.. field.Select(candidate => SecondsPerStep(candidate, course.BatchSize) * parts.Trainings * repetitions)];
+        var (steps, count) = SearchSchedule.Within(costs, asked, seconds);
+        if (count < field.Count)
+            _notes.Add($"{string.Join(", ", field.Skip(count).Select(candidate => _trials[candidate.Key].Name))} went no further than round "
+                + $"{round}: student.minutes leaves no time for more.");
+        var judged = new List<(Candidate, CandidateResult)>();
+        foreach (var (place, candidate) in field.Take(count).Index())
+        {
+            var name = $"search-{round}-{candidate.Key}";
+            if (memory.Finished<CandidateResult>(name) is not { } result)
+            {
+                var view = _data.Of(candidate.Student.Family);
+                void Tell(double share, string reached) => progress.Report((place + share) / count,
+                    $"round {round + 1} of {_rounds}, {_trials[candidate.Key].Name}, {place + 1} of {count}{reached}");
+                Tell(0, "");
+                result = new CandidateTrial(view.Parts, view.Normalization, SearchSpace.Plan(candidate.Student, view.Data),
+                    candidate.Training, spec.Seed).Run(round, steps, repetitions, cancellationToken);
+                memory.Finish(name, result);
+                Tell(1, $", held-out {result.Rung.Figure.Text()}");
+            }
+            _spent += result.Rung.ProcessorSeconds;
+            _trials[candidate.Key] = _trials[candidate.Key] with { Rungs = [.. _trials[candidate.Key].Rungs, result.Rung] };
+            judged.Add((candidate, result));
+        }
+        return [.. judged];
+    }
+
+    // As it was measured; before that, as layers and multiplications say.
+    private double SecondsPerStep(Candidate candidate, int batch) => _trials[candidate.Key].Rungs is [.., var last]
+        ? last.ProcessorSeconds / last.Trainings / last.Steps
+        : candidate.Cost.Layers * SecondsOfLayer + candidate.Cost.MultiplyAdds * batch * SecondsOfMultiplyAdd;
+
+    // A rate that somebody chose is left alone. The best of the field is tried with a larger and a smaller one before the last round.
+    private IReadOnlyList<Candidate> WithRates(IReadOnlyList<Candidate> field, int round)
+    {
+        var isNext = round > 1 && field.Count <= FewForRates && round + 1 < _rounds;
+        if (!isNext || _training.LearningRate != new TrainingSpec().LearningRate) return field;
+        Candidate With(double rate) => field[0] with { Training = field[0].Training with { LearningRate = rate } };
+        return [.. field, With(_training.LearningRate * RateFactor), With(_training.LearningRate / RateFactor)];
+    }
+
+    private void Enter(Candidate candidate) => _trials.TryAdd(candidate.Key, new SearchTrial
+    {
+        Family = candidate.Student.Family,
+        Width = candidate.Student.Width.Value,
+        Depth = candidate.Student.Depth,
+        LearningRate = candidate.Training.LearningRate,
+        Augmentation = WaysOf(candidate.Student.Family).Length > 1 ? candidate.Augmentation : null,
+        Parameters = candidate.Cost.Parameters,
+        MultiplyAdds = candidate.Cost.MultiplyAdds,
+        Bytes = candidate.Cost.Bytes,
+        LatencyP95 = candidate.Cost.LatencyP95,
+    });
+
+    /// <summary>The spec that builds what was found without a search.</summary>
+    private BuildSpec Found(Candidate chosen)
+    {
+        var student = chosen.Student with
+        {
+            Budget = spec.Student!.Budget?.MaximumBytes is { } bytes ? new StudentBudget { MaximumBytes = bytes } : null,
+        };
+        TrainingSpec Varied(TrainingSpec asked) => AugmentationTrials.Candidates(asked, _data.Of(student.Family).Data.Training)
+            .FirstOrDefault(way => way.Name == chosen.Augmentation) is { Spec: { } way } ? way : asked;
+        return spec with
+        {
+            Student = student,
+            Teacher = spec.Teacher!.Family != StudentSpec.Auto ? spec.Teacher : spec.Teacher with
+            {
+                Family = student.Family,
+                Width = Math.Clamp(2 * student.Width.Value, TeacherSpec.SmallestFound, WidthSearch.Largest),
+                Depth = student.Depth,
+                Training = Varied(spec.Teacher.Training),
+            },
+            Distillation = spec.Distillation with { Training = chosen.Training },
+        };
+    }
+
+    private sealed record Kept(Candidate[] Candidates, string[] Notes);
+}

@@ -1,0 +1,83 @@
+using System.Text.Json.Serialization;
+using Fleet.Contracts.Tasks;
+
+namespace Fleet.Contracts.Builds;
+
+/// <summary>How a student of family <c>auto</c> was found: the leaderboard of its search, and what to build without one.</summary>
+public sealed record SearchReport
+{
+    /// <summary>The spec that gives the same student without a search.</summary>
+    public required BuildSpec Found { get; init; }
+
+    /// <summary>What was judged by, in words, such as <c>3 folds of 45 training samples</c>.</summary>
+    public required string HeldOut { get; init; }
+
+    /// <summary>Processor time that was allowed, in minutes.</summary>
+    public required double Minutes { get; init; }
+
+    /// <summary>Processor time that it took, in seconds, all threads together.</summary>
+    public required double ProcessorSeconds { get; init; }
+
+    /// <summary>Everything that was considered, the best first.</summary>
+    public required IReadOnlyList<SearchTrial> Trials { get; init; }
+
+    /// <summary>What was left out, and why, in sentences.</summary>
+    public IReadOnlyList<string> Notes { get; set; } = [];
+}
+
+/// <summary>One student that was considered. With the data and the spec's seed its line says all that it takes to train it again.</summary>
+public sealed record SearchTrial
+{
+    /// <summary>Its family.</summary>
+    public required string Family { get; init; }
+
+    /// <summary>Its width.</summary>
+    public required int Width { get; init; }
+
+    /// <summary>Its depth; absent where the family has one of its own.</summary>
+    public int? Depth { get; init; }
+
+    /// <summary>Peak learning rate.</summary>
+    public required double LearningRate { get; init; }
+
+    /// <summary>What was done to its samples; absent where the spec says it.</summary>
+    public string? Augmentation { get; init; }
+
+    /// <summary>Trainable parameters.</summary>
+    public required long Parameters { get; init; }
+
+    /// <summary>Multiplications and additions, counted as one, for one sample.</summary>
+    public required long MultiplyAdds { get; init; }
+
+    /// <summary>Size of its 8-bit file, measured untrained.</summary>
+    public required long Bytes { get; init; }
+
+    /// <summary>p95 of one inference; absent when no limit asked for it.</summary>
+    public TimeSpan? LatencyP95 { get; init; }
+
+    /// <summary>What it reached, rung by rung; empty when there was no time for it.</summary>
+    public IReadOnlyList<SearchRung> Rungs { get; set; } = [];
+
+    /// <summary>True for the one that is built.</summary>
+    public bool Chosen { get; init; }
+
+    /// <summary>What it is, for people.</summary>
+    [JsonIgnore] public string Name => $"{Family} {Width}{(Depth is { } depth ? $" x {depth}" : "")}";
+
+    /// <summary>Processor time of its trainings, in seconds.</summary>
+    [JsonIgnore] public double ProcessorSeconds => Rungs.Sum(rung => rung.ProcessorSeconds);
+}
+
+/// <summary>What a student reached in one rung of the search, on samples that were held out of the training ones.</summary>
+/// <param name="Number">The rung, from 1.</param>
+/// <param name="Steps">Steps of each of its trainings.</param>
+/// <param name="Trainings">Trainings: a fold was held out of each.</param>
+/// <param name="Figure">The metric that decides for the task.</param>
+/// <param name="Error">Standard error of <paramref name="Figure"/>.</param>
+/// <param name="Loss">
+/// What it was ranked by, less being better: of classes the mean squared distance of the probabilities from the label (Brier, 1950), of
+/// values the mean squared error in variances of the labels, of boxes the loss they are trained by.
+/// </param>
+/// <param name="ProcessorSeconds">Processor time that it took, all threads together.</param>
+public sealed record SearchRung(
+    int Number, int Steps, int Trainings, MetricValue Figure, double Error, double Loss, double ProcessorSeconds);

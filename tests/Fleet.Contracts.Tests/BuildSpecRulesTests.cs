@@ -214,15 +214,28 @@ public sealed class BuildSpecRulesTests
         ["teacher weight decay"] = (
             spec => Teaching(spec, training => training with { WeightDecay = 1 }), "teacher.training.weightDecay 1"),
         ["unknown student family"] = (spec => spec with { Student = spec.Student! with { Family = "mlp2" } },
-            "student.family 'mlp2' is not known; it is one of mlp, conv1d, cnn, cnn-separable, detector, encoder"),
+            "student.family 'mlp2' is not known; it is one of mlp, conv1d, cnn, cnn-separable, detector, encoder, auto"),
         ["student width"] = (spec => spec with { Student = spec.Student! with { Width = 3 } }, "student.width 3"),
         ["searched width without a budget"] = (spec => spec with { Student = spec.Student! with { Width = StudentWidth.Auto } },
             "student.budget must name maximumBytes or maximumLatencyP95"),
         ["empty budget"] = (spec => spec with { Student = spec.Student! with { Width = StudentWidth.Auto, Budget = new StudentBudget() } },
             "student.budget must name maximumBytes or maximumLatencyP95"),
-        ["budget of a given width"] = (
-            spec => spec with { Student = spec.Student! with { Budget = new StudentBudget { MaximumBytes = 10_000 } } },
-            "student.budget is for student.width auto"),
+        ["latency of a given width"] = (
+            spec => spec with
+            {
+                Student = spec.Student! with { Budget = new StudentBudget { MaximumLatencyP95 = TimeSpan.FromMilliseconds(5) } },
+            },
+            "student.budget.maximumLatencyP95 is for student.width or student.family auto"),
+        ["width of a searched family"] = (spec => spec with { Student = new StudentSpec { Family = "auto", Width = 24 } },
+            "student.width 24 is for a family that is named"),
+        ["depth of a searched family"] = (spec => spec with { Student = new StudentSpec { Family = "auto", Depth = 2 } },
+            "student.depth 2 is for a family that is named"),
+        ["minutes of a named family"] = (spec => spec with { Student = spec.Student! with { Minutes = 5 } },
+            "student.minutes is for student.family auto"),
+        ["minutes"] = (spec => spec with { Student = new StudentSpec { Family = "auto", Minutes = 0 } },
+            "student.minutes 0 must be above 0 and at most 1440"),
+        ["searched teacher of a named student"] = (
+            spec => spec with { Teacher = spec.Teacher! with { Family = "auto" } }, "teacher.family auto goes with student.family auto"),
         ["budget of bytes"] = (spec =>
             spec with { Student = spec.Student! with { Width = StudentWidth.Auto, Budget = new StudentBudget { MaximumBytes = 1023 } } },
                 "student.budget.maximumBytes 1023"),

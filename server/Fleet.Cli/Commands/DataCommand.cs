@@ -62,7 +62,8 @@ internal static class DataCommand
         ? new DataRequest { Data = data, Student = spec.Student?.Family, Teacher = spec.Teacher?.Family, Seed = spec.Seed }
         : throw new FleetException($"{file} has no data section: it quantizes a model of one's own.");
 
-    private static async Task<DataReport> RunAsync(Shell shell, DataRequest request, CancellationToken cancellationToken)
+    /// <summary>Asks the worker's program what it understands of data.</summary>
+    public static async Task<DataReport> RunAsync(Shell shell, DataRequest request, CancellationToken cancellationToken)
     {
         var file = Path.GetTempFileName();
         var name = Path.GetFileName(request.Data.Train ?? request.Data.Kind);

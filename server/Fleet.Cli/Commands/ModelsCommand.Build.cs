@@ -16,28 +16,51 @@ internal static partial class ModelsCommand
 {
     private static Command Build(Shell shell)
     {
-        var spec = new Argument<string>("SPEC") { Description = "Build spec, a YAML file; relative paths in it start at its own folder." };
+        var spec = new Argument<string?>("SPEC")
+        {
+            Description = "Build spec, a YAML file; relative paths in it start at its own folder. Left out where --data names data.",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
+        var fromData = new DataOptions();
         var wait = new Option<bool>("--wait") { Description = "Wait until it has ended, and show its variants." };
         var follow = new Option<bool>("--follow") { Description = "Wait, and write every step as a line of its own." };
         var local = new Option<bool>("--local") { Description = "Build here and now, without a server, and wait for it." };
         var output = new Option<string?>("--out")
         {
             HelpName = "DIR",
-            Description = "With --local: where teacher, student, variants and report go; MODEL-build when left out. A build that was "
-                + "stopped goes on there.",
+            Description = "With --local or --data: where teacher, student, variants, report and the spec that was found go; MODEL-build "
+                + "when left out. A build that was stopped goes on there.",
         };
         return Verb.On(shell, "build", """
             Builds a model: trains or reads the teacher, distills a student, quantizes it for each profile, measures every variant.
 
+            Without a spec, --data names data. What is understood of it is shown; then
+            families, widths and depths within --budget are searched on held-out training
+            samples, and the best is built on this machine. The spec that was found is
+            written as spec.yaml. Times are measured on this machine, also with --device:
+            the device itself measures when it validates a release.
+
             Examples:
+              fleet models build --data pictures/ --budget 50kB,5ms --minutes 30
+              fleet models build --data customers.csv --label churned --device DEVICE
               fleet models build deploy/examples/vibration.yaml --wait
               fleet models build fashion.yaml --wait --json > build.json
               fleet models build fashion.yaml --local --out fashion
-            """, [spec, wait, follow, local, output], async (call, cancellationToken) =>
+            """, [spec, wait, follow, local, output, .. fromData.All], async (call, cancellationToken) =>
         {
+            if (fromData.IsGiven(call) == call.Find(spec) is not null)
+                throw new FleetException("Name a build spec, or data with --data.") { Code = ExitCode.Usage };
+            if (fromData.IsGiven(call))
+            {
+                await BuildFromDataAsync(call, fromData, call.Get(output), cancellationToken);
+                return;
+            }
+            var file = call.Find(spec)!;
+            if (fromData.WithoutData(call) is { } option)
+                throw new FleetException($"{option} goes with --data; beside a spec it stands in {file}.") { Code = ExitCode.Usage };
             if (call.Get(local))
             {
-                await BuildHereAsync(call, SpecFile.Read(call.Get(spec), filesAreHere: true), call.Get(output), cancellationToken);
+                await BuildHereAsync(call, SpecFile.Read(file, filesAreHere: true), call.Get(output), cancellationToken);
                 return;
             }
             if (call.Get(output) is not null)
@@ -47,7 +70,7 @@ internal static partial class ModelsCommand
                 };
             // On a server of this machine a build fails a second later for a file that is missing here: it is not queued.
             var isHere = call.Client.Address.Url.IsLoopback;
-            var asked = SpecFile.Read(call.Get(spec), filesAreHere: isHere);
+            var asked = SpecFile.Read(file, filesAreHere: isHere);
             var build = await call.Client.StartBuildAsync(asked, cancellationToken);
             if (call.Get(wait) || call.Get(follow))
             {
@@ -86,19 +109,27 @@ internal static partial class ModelsCommand
     private static async Task BuildHereAsync(Call call, BuildSpec spec, string? output, CancellationToken cancellationToken)
     {
         var folder = Path.GetFullPath(output ?? $"{spec.Model}-build");
+        var report = await BuiltHereAsync(call, spec, folder, cancellationToken);
+        Show(call, report, folder, "fleet models build SPEC --wait builds it on a server, which can release it");
+    }
+
+    private static async Task<BuildReport> BuiltHereAsync(Call call, BuildSpec spec, string folder, CancellationToken cancellationToken)
+    {
         var (code, complaints) = await new ModelProgram(call.Shell, spec.Model) { Program = Installation.Modeling }.RunAsync(
             $"Build {spec.Model}", "build", spec, FleetJson.Default.BuildSpec, ["--out", folder, "--json"], cancellationToken);
         if (code != 0) throw new FleetException(complaints);
-        var report = JsonSerializer.Deserialize(
+        return JsonSerializer.Deserialize(
             await File.ReadAllBytesAsync(Path.Combine(folder, "report.json"), cancellationToken), FleetJson.Default.BuildReport)!;
-        call.Show(report, FleetJson.Default.BuildReport, screen =>
+    }
+
+    private static void Show(Call call, BuildReport report, string folder, string next)
+        => call.Show(report, FleetJson.Default.BuildReport, screen =>
         {
             BuildTables.Write(screen, report);
             screen.WriteLine();
             screen.WriteLine($"Report  {Path.Combine(folder, "report.html")}");
-            screen.WriteLine("Next    fleet models build SPEC --wait builds it on a server, which can release it");
+            screen.WriteLine($"Next    {next}");
         });
-    }
 
     private static Command Builds(Shell shell)
     {

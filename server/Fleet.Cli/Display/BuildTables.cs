@@ -14,6 +14,7 @@ internal static class BuildTables
                 + $"validation, {Figures.Count(report.Samples.Test)} test samples{SampleText.Beside(report.Samples)}; "
                 + $"{DurationText.Of(report.Duration)} on {report.MeasuredOn}");
         screen.WriteLine();
+        SearchTable.Write(screen, report);
         var named = report.Teacher is { } teacher
             ? [("teacher", teacher), ("student", report.Student)]
             : new[] { (report.Spec.Source is null ? "student" : "model", report.Student) };

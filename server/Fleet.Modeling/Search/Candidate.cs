@@ -14,7 +14,8 @@ internal sealed record Candidate(StudentSpec Student, TrainingSpec Training, str
         $"{Network}-{Augmentation.Replace(' ', '-')}-{Training.LearningRate:0.#####}");
 
     /// <summary>The network alone.</summary>
-    public string Network => FormattableString.Invariant($"{Student.Family}-{Student.Width}{(Student.Depth is { } depth ? $"x{depth}" : "")}");
+    public string Network
+        => FormattableString.Invariant($"{Student.Family}-{Student.Width}{(Student.Depth is { } depth ? $"x{depth}" : "")}");
 }
 
 /// <summary>What a student costs; none of it depends on what it learned.</summary>

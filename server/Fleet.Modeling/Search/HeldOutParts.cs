@@ -20,7 +20,8 @@ internal sealed class HeldOutParts
     private readonly SampleSet? _validation;
     private readonly int _seed;
 
-    private HeldOutParts(SampleSet samples, SampleSet? validation, int seed) => (_samples, _validation, _seed) = (samples, validation, seed);
+    private HeldOutParts(SampleSet samples, SampleSet? validation, int seed)
+        => (_samples, _validation, _seed) = (samples, validation, seed);
 
     /// <summary>The parts of a data set, the same for the same seed.</summary>
     public static HeldOutParts Of(DataSet data, int seed) => data.Validation.Count >= EnoughHeldOut

@@ -5,7 +5,9 @@ using Fleet.Modeling.Students;
 
 namespace Fleet.Modeling.Search;
 
-/// <summary>The students that a search considers: families that take such samples, depths, and widths up to the largest that fits.</summary>
+/// <summary>
+/// The students that a search considers: families that take such samples, depths, and widths up to the largest that fits.
+/// </summary>
 internal static class SearchSpace
 {
     /// <summary>A shorter row is a handful of features, not a signal.</summary>
@@ -88,5 +90,6 @@ internal static class SearchSpace
 
     /// <summary>The network of a student whose width is known.</summary>
     public static NetworkPlan Plan(StudentSpec student, DataSet data) => Families.Student(
-        student.Family, student.Width.Value, data.Training.SampleShape, Families.HeadFor(data), student.Depth ?? 0, data.Training.Vocabulary);
+        student.Family, student.Width.Value, data.Training.SampleShape, Families.HeadFor(data), student.Depth ?? 0,
+        data.Training.Vocabulary);
 }

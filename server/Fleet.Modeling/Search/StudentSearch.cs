@@ -153,8 +153,10 @@ internal sealed class StudentSearch(BuildSpec spec, DataSet data, HardwareProfil
         double[] costs = [.. field.Select(candidate => SecondsPerStep(candidate, course.BatchSize) * parts.Trainings * repetitions)];
         var (steps, count) = SearchSchedule.Within(costs, asked, seconds);
         if (count < field.Count)
-            _notes.Add($"{string.Join(", ", field.Skip(count).Select(candidate => _trials[candidate.Key].Name))} went no further than round "
-                + $"{round}: student.minutes leaves no time for more.");
+        {
+            var left = field.Skip(count).Select(candidate => _trials[candidate.Key].Name);
+            _notes.Add($"{string.Join(", ", left)} went no further than round {round}: student.minutes leaves no time for more.");
+        }
         var judged = new List<(Candidate, CandidateResult)>();
         foreach (var (place, candidate) in field.Take(count).Index())
         {

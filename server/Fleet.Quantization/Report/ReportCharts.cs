@@ -31,6 +31,23 @@ internal static class ReportCharts
             view, profile, variant => variant.Scores?.Latency?.P50.TotalMilliseconds, view.Original.Scores.Latency?.P50.TotalMilliseconds),
             "median time of one inference", milliseconds => Time(TimeSpan.FromMilliseconds(milliseconds)));
 
+    /// <summary>
+    /// Size against quality of the students that a search considered, a network once, as it did in the last round that it reached; null
+    /// when no labels judged.
+    /// </summary>
+    public static string? Searched(ReportView view, SearchReport search)
+    {
+        if (view.Measure.IsCloseness) return null;
+        string[] families = [.. search.Trials.Select(trial => trial.Family).Distinct().Order(StringComparer.Ordinal)];
+        return Scatter(view, [
+            .. search.Trials.Where(trial => trial.Rungs.Count > 0).GroupBy(trial => trial.Name)
+                .Select(network => network.OrderByDescending(trial => trial.Chosen).ThenByDescending(trial => trial.Rungs[^1].Number)
+                    .ThenBy(trial => trial.Rungs[^1].Loss).First())
+                .Select(trial => new ChartPoint(trial.Name, ReportMark.OfNumber(Array.IndexOf(families, trial.Family)),
+                    trial.Chosen ? MarkState.Chosen : MarkState.Accepted, trial.Bytes, trial.Rungs[^1].Figure.Goodness())),
+        ], "size of the 8-bit file", Size);
+    }
+
     /// <summary>The marks of a profile: its variants, and the fp32 model. A cost that was not measured has none.</summary>
     internal static IReadOnlyList<ChartPoint> Points(
         ReportView view, string profile, Func<VariantReport, double?> costOf, double? costOfOriginal)

@@ -23,6 +23,10 @@ internal sealed record ReportMark(string Kind, string Words, IReadOnlyList<(doub
     private static readonly ReportMark Trained = new("k5", "trained on its grid", Corners(6, 30));
     private static readonly ReportMark Other = new("k6", "another technique", Corners(8, 22.5));
 
+    /// <summary>A mark for things that are no techniques, each number another one.</summary>
+    public static ReportMark OfNumber(int number)
+        => ((ReportMark[])[Static, Dynamic, Weights8, Weights4, Half, Trained, Mixed, Other])[number % 8];
+
     /// <summary>The mark of a scheme.</summary>
     public static ReportMark Of(string scheme) => scheme switch
     {

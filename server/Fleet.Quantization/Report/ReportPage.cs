@@ -46,6 +46,7 @@ internal static class ReportPage
         Choices(page, view);
         Networks(page, view);
         Floors(page, view);
+        page.Append(ReportSearch.Render(view));
         page.Append(ReportClasses.Render(view));
         foreach (var profile in view.Profiles) Profile(page, view, profile);
         if (ReportCharts.Latency(view) is { } latency)
@@ -375,7 +376,7 @@ internal static class ReportPage
     /// A figure, and what is said of it in small print, each on a line; its label is what a phone shows beside it, where the table is laid
     /// out as cards.
     /// </summary>
-    private static string Number(string text, string label, params ReadOnlySpan<string> small)
+    internal static string Number(string text, string label, params ReadOnlySpan<string> small)
         => $"<td class=\"n\" data-l=\"{label}\">{(text is None or NotMeasured
             ? $"<span class=\"none\">{text}</span>"
             : Html(text))}{Small(small)}</td>";

@@ -34,6 +34,9 @@ internal sealed record ReportView
     /// <summary>The float networks of a build; empty where nothing was trained.</summary>
     public IReadOnlyList<NetworkView> Networks { get; init; } = [];
 
+    /// <summary>How the student was found; null where its family was given.</summary>
+    public SearchReport? Search { get; init; }
+
     /// <summary>Simple models beside them.</summary>
     public IReadOnlyList<FloorReport> Floors { get; init; } = [];
 
@@ -87,6 +90,7 @@ internal sealed record ReportView
         Networks = report.Teacher is { } large
             ? [new("teacher", "mark-teacher", large), new("student", "mark-student", report.Student)]
             : report.Spec.Source is null ? [new("student", "mark-student", report.Student)] : [],
+        Search = report.Search,
         Floors = report.Floors,
         Classes = report.Classes,
         ClassCounts = report.ClassCounts,

@@ -23,7 +23,8 @@ public static partial class BuildSpecRules
         problems.Require(spec.Minutes is null || spec.IsSearched, "student.minutes is for student.family auto: nothing else is searched.");
         problems.Require(spec.Minutes is null or (> 0 and <= 1440),
             $"student.minutes {spec.Minutes} must be above 0 and at most 1440, a day of processor time.");
-        problems.Require(spec.IsSearched || !spec.Width.IsAuto || spec.Budget is { MaximumBytes: not null } or { MaximumLatencyP95: not null },
+        problems.Require(
+            spec.IsSearched || !spec.Width.IsAuto || spec.Budget is { MaximumBytes: not null } or { MaximumLatencyP95: not null },
             "student.budget must name maximumBytes or maximumLatencyP95 for student.width auto.");
         problems.Require(spec.Width.IsAuto || spec.IsSearched || spec.Budget?.MaximumLatencyP95 is null,
             $"student.budget.maximumLatencyP95 is for student.width or student.family auto; for width {spec.Width} "

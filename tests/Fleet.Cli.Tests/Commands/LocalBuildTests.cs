@@ -1,5 +1,7 @@
+using System.Globalization;
 using System.Text.Json;
 using Fleet.Contracts;
+using Fleet.Contracts.Builds;
 using Fleet.TestKit;
 
 namespace Fleet.Cli.Tests.Commands;
@@ -53,4 +55,49 @@ public sealed class LocalBuildTests : IDisposable
         Assert.Equal(2, await _fleet.RunAsync("models", "build", _folder["none.yaml"], "--out", _folder["built"]));
         Assert.Contains("--out is for a build on this machine (--local)", _fleet.Error, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public async Task Data_alone_becomes_a_model_and_the_spec_that_makes_it_again()
+    {
+        // A bump that is early or late in 24 values.
+        var random = new Random(3);
+        await File.WriteAllLinesAsync(_folder["bumps_TRAIN.txt"], Enumerable.Range(0, 60).Select(sample => string.Join(' ', Enumerable
+            .Range(0, 24).Select(i => (i / 12 == sample % 2 ? 1 : 0) + 0.2 * random.NextDouble()).Prepend(1 + sample % 2)
+            .Select(value => value.ToString("0.000", CultureInfo.InvariantCulture)))));
+        var code = await _fleet.RunAsync(
+            "models", "build", "--data", _folder["bumps_TRAIN.txt"], "--budget", "6kB", "--minutes", "0.05", "--out", _folder["built"]);
+        Assert.True(code == 0, _fleet.Error);
+        Assert.Contains("ucr: classification, samples of 1 x 24", _fleet.Output, StringComparison.Ordinal);
+        Assert.Matches("(?m)^(mlp|conv1d) .* \\* built$", _fleet.Output);
+        Assert.EndsWith($"Next    fleet models build {_folder["built", "spec.yaml"]} --wait makes it again on a server; fleet releases "
+            + "create BUILD releases it", _fleet.Output.TrimEnd(), StringComparison.Ordinal);
+        var found = Report("built").Search!.Found;
+        Assert.Equal("bumps", found.Model);
+        Assert.False(found.Student!.IsSearched);
+        Assert.All(Report("built").Variants.Where(variant => variant.Accepted), variant => Assert.InRange(variant.Bytes!.Value, 1, 6000));
+
+        using var again = new ShellUnderTest();
+        code = await again.RunAsync("models", "build", _folder["built", "spec.yaml"], "--local", "--out", _folder["again"]);
+        Assert.True(code == 0, again.Error);
+        Assert.Null(Report("again").Search);
+        Assert.Equal(Report("built").Student.Description, Report("again").Student.Description);
+        Assert.Equal(await File.ReadAllBytesAsync(_folder["built", "student.onnx"]),
+            await File.ReadAllBytesAsync(_folder["again", "student.onnx"]));
+    }
+
+    [Theory]
+    [InlineData("Name a build spec, or data with --data.", "models", "build")]
+    [InlineData("Name a build spec, or data with --data.", "models", "build", "x.yaml", "--data", "x.csv")]
+    [InlineData("--budget goes with --data; beside a spec it stands in x.yaml.", "models", "build", "x.yaml", "--budget", "50kB")]
+    [InlineData("is neither a size such as 50kB nor a duration such as 5ms", "models", "build", "--data", "x.csv", "--budget", "50")]
+    [InlineData("student.minutes -1 must be above 0", "models", "build", "--data", "x.csv", "--minutes", "-1")]
+    [InlineData("--profile names one: leave one out", "models", "build", "--data", "x.csv", "--profile", "x64", "--device", "d")]
+    public async Task What_does_not_go_together_is_said(string says, params string[] arguments)
+    {
+        Assert.Equal(2, await _fleet.RunAsync(arguments));
+        Assert.Contains(says, _fleet.Error.ReplaceLineEndings(" "), StringComparison.Ordinal);
+    }
+
+    private BuildReport Report(string folder) => JsonSerializer.Deserialize(
+        File.ReadAllBytes(_folder[folder, "report.json"]), FleetJson.Strict.BuildReport)!;
 }

@@ -1,0 +1,148 @@
+using System.CommandLine;
+using System.Runtime.InteropServices;
+using System.Text.RegularExpressions;
+using Fleet.Cli.Client;
+using Fleet.Cli.Display;
+using Fleet.Cli.Specs;
+using Fleet.Cli.Terminal;
+using Fleet.Contracts.Builds;
+using Fleet.Contracts.Devices;
+
+namespace Fleet.Cli.Commands;
+
+/// <summary><c>fleet models build --data</c>: from data to a model without a spec; the spec that was found is written.</summary>
+internal static partial class ModelsCommand
+{
+    /// <summary>The options that stand in place of a spec.</summary>
+    private sealed class DataOptions
+    {
+        private readonly Option<string?> _data = new("--data")
+        {
+            HelpName = "PATH",
+            Description = "In place of SPEC: training data, a file or folder. Searches the student, here and now.",
+        };
+        private readonly Option<string?> _label = new("--label") { HelpName = "COLUMN", Description = "With --data: what is predicted." };
+        private readonly Option<string?> _test = new("--test")
+        {
+            HelpName = "PATH",
+            Description = "With --data: test data; a fifth of the training data otherwise.",
+        };
+        private readonly Option<string?> _profile = new("--profile")
+        {
+            HelpName = "NAMES",
+            Description = "With --data: hardware profiles, by name or file [default: this machine's].",
+        };
+        private readonly Option<string?> _device = new("--device")
+        {
+            HelpName = "DEVICE",
+            Description = "With --data: the profile of an enrolled device. Latency is still measured on this machine.",
+        };
+        private readonly Option<StudentBudget?> _budget = new("--budget")
+        {
+            HelpName = "SIZE,TIME",
+            Description = "With --data: most the 8-bit file may take, and p95 of one inference, as 50kB,5ms, or one of them.",
+            CustomParser = result => BudgetText.Parse(result.Tokens[0].Value, result.AddError),
+        };
+        private readonly Option<double?> _minutes = new("--minutes")
+        {
+            HelpName = "N",
+            Description = "With --data: minutes of processor time for the search; training comes after it [default: 10].",
+        };
+        private readonly Option<string?> _name = new("--name")
+        {
+            HelpName = "MODEL",
+            Description = "With --data: name of the model [default: that of the data].",
+        };
+
+        /// <summary>All of them.</summary>
+        public IReadOnlyList<Symbol> All => [_data, _label, _test, _profile, _device, _budget, _minutes, _name];
+
+        /// <summary>True where data stands in place of a spec.</summary>
+        public bool IsGiven(Call call) => call.Get(_data) is not null;
+
+        /// <summary>An option that says nothing beside a spec; null where there is none.</summary>
+        public string? WithoutData(Call call) => new (string Name, object? Given)[]
+        {
+            ("--label", call.Get(_label)), ("--test", call.Get(_test)), ("--profile", call.Get(_profile)), ("--device", call.Get(_device)),
+            ("--budget", call.Get(_budget)), ("--minutes", call.Get(_minutes)), ("--name", call.Get(_name)),
+        }.Where(option => option.Given is not null).Select(option => option.Name).FirstOrDefault();
+
+        /// <summary>The data.</summary>
+        public DataSpec Data(Call call) => new()
+        {
+            Train = Path.GetFullPath(call.Get(_data)!),
+            Test = ModelOptions.FullPath(call.Get(_test)),
+            LabelColumn = call.Get(_label),
+        };
+
+        /// <summary>What is searched; the server is asked only where a device is named.</summary>
+        public async Task<BuildSpec> SpecAsync(Call call, DataSpec data, CancellationToken cancellationToken)
+        {
+            if (call.Get(_profile) is not null && call.Get(_device) is not null)
+                throw new FleetException("--device names a profile by its device, and --profile names one: leave one out.")
+                {
+                    Code = ExitCode.Usage,
+                };
+            var profiles = call.Get(_profile) is { } named ? ProfileArguments.Of(named)
+                : call.Get(_device) is { } device ? [await ProfileOfAsync(call, device, cancellationToken)]
+                : [RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? BuiltInProfiles.ArmCpu : BuiltInProfiles.X64];
+            HardwareProfile[] custom = [.. profiles.Where(profile => BuiltInProfiles.Find(profile.Name) is null)];
+            var spec = new BuildSpec
+            {
+                Model = call.Get(_name) ?? NameOf(data.Train!),
+                Data = data,
+                Teacher = new TeacherSpec { Family = StudentSpec.Auto },
+                Student = new StudentSpec { Family = StudentSpec.Auto, Budget = call.Get(_budget), Minutes = call.Get(_minutes) },
+                Quantization = new QuantizationSpec
+                {
+                    Profiles = [.. profiles.Select(profile => profile.Name)],
+                    CustomProfiles = custom.Length > 0 ? custom : null,
+                },
+            };
+            // What the data is of is found out by the worker's program; what was written here is judged here.
+            return BuildSpecRules.ProblemsOf(spec) is { Count: > 0 } problems
+                ? throw new FleetException(problems) { Code = ExitCode.Usage }
+                : spec;
+        }
+
+        private static async Task<HardwareProfile> ProfileOfAsync(Call call, string id, CancellationToken cancellationToken)
+        {
+            var device = await call.Client.GetDeviceAsync(id, cancellationToken);
+            var name = device.Profile ?? throw new FleetException(
+                $"Device {id} matches no hardware profile, so that nothing is known to build for; name one with --profile.");
+            return BuiltInProfiles.Find(name) ?? throw new FleetException(
+                $"Device {id} has profile '{name}', which is not built in: give its file with --profile.");
+        }
+
+        private static string NameOf(string path)
+        {
+            var file = Path.GetFileNameWithoutExtension(Path.TrimEndingDirectorySeparator(path));
+            var name = NotInNames().Replace(file.ToLowerInvariant(), "-").Trim('-');
+            foreach (var part in (string[])["-train", "-training"])
+            {
+                if (name.EndsWith(part, StringComparison.Ordinal)) name = name[..^part.Length];
+            }
+            return name.Length > 0 ? name : "model";
+        }
+    }
+
+    private static async Task BuildFromDataAsync(Call call, DataOptions options, string? output, CancellationToken cancellationToken)
+    {
+        var spec = await options.SpecAsync(call, options.Data(call), cancellationToken);
+        var understood = await DataCommand.RunAsync(
+            call.Shell, new DataRequest { Data = spec.Data!, Seed = spec.Seed }, cancellationToken);
+        if (!call.Json)
+        {
+            DataTables.Write(call.Shell, understood);
+            call.Shell.WriteLine();
+        }
+        var folder = Path.GetFullPath(output ?? $"{spec.Model}-build");
+        var report = await BuiltHereAsync(call, spec, folder, cancellationToken);
+        var file = Path.Combine(folder, "spec.yaml");
+        await File.WriteAllTextAsync(file, SpecWriter.Write(report.Search!.Found), cancellationToken);
+        Show(call, report, folder, $"fleet models build {file} --wait makes it again on a server; fleet releases create BUILD releases it");
+    }
+
+    [GeneratedRegex("[^a-z0-9]+")]
+    private static partial Regex NotInNames();
+}

@@ -1,0 +1,26 @@
+using Fleet.Contracts.Builds;
+using Fleet.Contracts.Tasks;
+using Fleet.Modeling.Search;
+
+namespace Fleet.Modeling.Tests.Search;
+
+/// <summary>Which student is taken.</summary>
+public sealed class SearchRulesTests
+{
+    private static (Candidate, CandidateResult) Of(string family, long bytes, double accuracy, params double[] losses)
+        => (new Candidate(new StudentSpec { Family = family }, new TrainingSpec(), "none", new CandidateCost(1, 1, 1, bytes, null)),
+            new CandidateResult(
+                new SearchRung(1, 100, 3, MetricValue.Of(Metric.Accuracy, accuracy), 0.01, losses.Average(), 1), losses));
+
+    [Fact]
+    public void Least_loss_is_taken()
+        => Assert.Equal("cnn", SearchRules.Choose([Of("mlp", 10, 0.9, 0.5, 0.5, 0.4), Of("cnn", 20, 0.95, 0.1, 0.1, 0.1)]).Student.Family);
+
+    [Theory]
+    [InlineData(0.95, 10, "mlp")] // as good by its figure, and its loss is larger by less than chance gives
+    [InlineData(0.94, 10, "cnn")] // worse by its figure
+    [InlineData(0.95, 30, "cnn")] // not smaller
+    public void Of_two_that_cannot_be_told_apart_the_smaller_is_taken(double accuracy, long bytes, string taken)
+        => Assert.Equal(taken, SearchRules.Choose([
+            Of("mlp", bytes, accuracy, 0.3, 0.0, 0.2), Of("cnn", 20, 0.95, 0.1, 0.2, 0.1)]).Student.Family);
+}

@@ -1,0 +1,116 @@
+using Fleet.Contracts.Builds;
+using Fleet.Contracts.Devices;
+using Fleet.Contracts.Tensors;
+using Fleet.Modeling.Data;
+using Fleet.Modeling.Search;
+using Fleet.Modeling.Torch;
+using Fleet.Modeling.Training;
+using Fleet.TestKit;
+
+namespace Fleet.Modeling.Tests.Search;
+
+/// <summary>The search for a student of family <c>auto</c>, on small series.</summary>
+public sealed class StudentSearchTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    public StudentSearchTests() => NativeEnvironment.Prepare();
+
+    public void Dispose() => _folder.Dispose();
+
+    /// <summary>A burst, slow or fast, anywhere in 48 values: an order that a convolution sees and a sum of places does not.</summary>
+    private BuildSpec Bursts(StudentBudget budget, double minutes = 1)
+    {
+        var random = new Random(4);
+        var (inputs, labels) = (new float[60 * 48], new long[60]);
+        for (var sample = 0; sample < 60; sample++)
+        {
+            labels[sample] = sample % 2;
+            for (var i = 0; i < 48; i++) inputs[sample * 48 + i] = 0.3f * random.NextSingle();
+            var at = random.Next(36);
+            for (var i = 0; i < 12; i++) inputs[sample * 48 + at + i] += MathF.Sin(i * (labels[sample] == 1 ? 1.4f : 0.5f));
+        }
+        using (var file = File.Create(_folder["bursts.npz"]))
+            NpzArchive.Write(file, [new("inputs", NpyArray.Of(inputs, 60, 1, 48)), new("labels", NpyArray.Of(labels, 60))]);
+        return new BuildSpec
+        {
+            Model = "bursts",
+            Data = new DataSpec { Kind = "npz", Train = _folder["bursts.npz"] },
+            Teacher = new TeacherSpec { Family = "auto" },
+            Student = new StudentSpec { Family = "auto", Budget = budget, Minutes = minutes },
+            Distillation = new DistillationSpec { Training = new TrainingSpec { Epochs = 24, BatchSize = 8 } },
+        };
+    }
+
+    private SearchReport Search(BuildSpec spec, IProgress<BuildProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        var data = DataSets.Load(spec.Data!, null, spec.Seed);
+        return new StudentSearch(spec, data, [BuiltInProfiles.X64], _folder.Path, BuildMemory.Open(_folder.Path, spec, data))
+            .Run(progress ?? new IgnoredProgress(), cancellationToken);
+    }
+
+    private sealed class Stop(CancellationTokenSource source, string at) : IProgress<BuildProgress>
+    {
+        public void Report(BuildProgress value)
+        {
+            if (value.Step.Contains(at, StringComparison.Ordinal)) source.Cancel();
+        }
+    }
+
+    [Fact]
+    public void Best_of_what_fits_is_found_and_a_stopped_search_runs_no_finished_trial_again()
+    {
+        var spec = Bursts(new StudentBudget { MaximumBytes = 12_000 });
+        using var stop = new CancellationTokenSource();
+        Assert.Throws<OperationCanceledException>(() => Search(spec, new Stop(stop, "round 2"), stop.Token));
+        string[] Trials() => Directory.GetFiles(Path.Combine(_folder.Path, "unfinished"), "search-?-*.json");
+        var finished = Trials().ToDictionary(file => file, File.ReadAllText);
+        Assert.NotEmpty(finished);
+
+        var found = Search(spec);
+        // Processor time would differ: a trial that ran again would show.
+        Assert.All(finished, trial => Assert.Equal(trial.Value, File.ReadAllText(trial.Key)));
+        Assert.True(Trials().Length > finished.Count);
+        Assert.Equal(found.Trials.Sum(trial => trial.ProcessorSeconds), found.ProcessorSeconds, 6);
+
+        var chosen = Assert.Single(found.Trials, trial => trial.Chosen);
+        Assert.Same(found.Trials[0], chosen);
+        Assert.Equal("conv1d", chosen.Family);
+        Assert.All(found.Trials, trial => Assert.InRange(trial.Bytes, 1, 12_000));
+        Assert.Contains(found.Trials, trial => trial.Family == "mlp");
+        // The largest that fits was really trained: a wider one would be too large.
+        Assert.NotEmpty(found.Trials.Where(trial => trial.Family == "conv1d").MaxBy(trial => trial.Width)!.Rungs);
+        Assert.Empty(BuildSpecRules.ProblemsOf(found.Found));
+        Assert.Equal((chosen.Family, chosen.Width), (found.Found.Student!.Family, found.Found.Student.Width.Value));
+        Assert.Equal("conv1d", found.Found.Teacher!.Family);
+        Assert.NotNull(found.Found.Distillation.Training.Augment);
+    }
+
+    [Fact]
+    public void Time_that_runs_short_leaves_candidates_out_and_says_so()
+    {
+        var found = Search(Bursts(new StudentBudget { MaximumBytes = 12_000 }, minutes: 0.001));
+        Assert.Contains(found.Notes, note => note.Contains("student.minutes leaves no time for more", StringComparison.Ordinal));
+        Assert.Single(found.Trials, trial => trial.Chosen);
+    }
+
+    [Fact]
+    public void Budget_that_nothing_meets_is_refused_with_what_each_family_needs()
+    {
+        var failure = Assert.Throws<BuildException>(() => Search(Bursts(new StudentBudget { MaximumBytes = 1_024 })));
+        Assert.Contains("No family meets student.budget.", failure.Message, StringComparison.Ordinal);
+        Assert.Contains("conv1d was left out", failure.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(new[] { 4 }, "mlp")]
+    [InlineData(new[] { 64 }, "conv1d mlp")]
+    [InlineData(new[] { 3, 64 }, "conv1d mlp")]
+    [InlineData(new[] { 28, 28 }, "cnn cnn-separable conv1d mlp")]
+    [InlineData(new[] { 3, 16, 16 }, "cnn cnn-separable mlp")]
+    public void Families_are_those_that_take_the_shape(int[] shape, string families)
+    {
+        var samples = new SampleSet(new float[shape.Aggregate(1, (product, extent) => product * extent)], shape, new long[1]);
+        Assert.Equal(families.Split(' '), SearchSpace.FamiliesFor(new DataSet(samples, samples, samples, ["a"])));
+    }
+}

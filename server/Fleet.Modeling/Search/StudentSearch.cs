@@ -40,6 +40,7 @@ internal sealed class StudentSearch(BuildSpec spec, DataSet data, HardwareProfil
     private readonly TrainingSpec _training = spec.Distillation.Training;
     private readonly FamilyData _data = new(spec.Data!, data, spec.Seed);
     private readonly Dictionary<string, SearchTrial> _trials = [];
+    private readonly Dictionary<string, CandidateResult> _results = [];
     private readonly List<string> _notes = [];
     private double _seconds, _spent;
     private int _rounds;
@@ -74,7 +75,8 @@ internal sealed class StudentSearch(BuildSpec spec, DataSet data, HardwareProfil
             ProcessorSeconds = _spent,
             Notes = _notes,
             Trials = [
-                .. _trials.Values.OrderByDescending(trial => trial.Chosen).ThenByDescending(trial => trial.Rungs.Count)
+                .. _trials.Values.OrderByDescending(trial => trial.Chosen)
+                    .ThenByDescending(trial => trial.Rungs is [.., var last] ? (long)last.Steps * last.Trainings : 0)
                     .ThenBy(trial => trial.Rungs is [.., var last] ? last.Loss : double.PositiveInfinity),
             ],
         };
@@ -154,14 +156,18 @@ internal sealed class StudentSearch(BuildSpec spec, DataSet data, HardwareProfil
         var (steps, count) = SearchSchedule.Within(costs, asked, seconds);
         if (count < field.Count)
         {
-            var left = field.Skip(count).Select(candidate => _trials[candidate.Key].Name);
-            _notes.Add($"{string.Join(", ", left)} went no further than round {round}: student.minutes leaves no time for more.");
+            var left = field.Skip(count).Select(candidate => _trials[candidate.Key].Name).Distinct();
+            _notes.Add(round == 0
+                ? $"Not every variation of samples was tried with {string.Join(", ", left)}: student.minutes leaves no time for it."
+                : $"{string.Join(", ", left)} went no further than round {round}: student.minutes leaves no time for more.");
         }
         var judged = new List<(Candidate, CandidateResult)>();
         foreach (var (place, candidate) in field.Take(count).Index())
         {
-            var name = $"search-{round}-{candidate.Key}";
-            if (memory.Finished<CandidateResult>(name) is not { } result)
+            // What was trained for as many steps in an earlier round is known.
+            var name = $"search-{steps}x{repetitions}-{candidate.Key}";
+            var known = _results.GetValueOrDefault(name) ?? memory.Finished<CandidateResult>(name);
+            if (known is not { } result)
             {
                 var view = _data.Of(candidate.Student.Family);
                 void Tell(double share, string reached) => progress.Report((place + share) / count,
@@ -172,9 +178,10 @@ internal sealed class StudentSearch(BuildSpec spec, DataSet data, HardwareProfil
                 memory.Finish(name, result);
                 Tell(1, $", held-out {result.Rung.Figure.Text()}");
             }
+            judged.Add((candidate, result));
+            if (!_results.TryAdd(name, result)) continue;
             _spent += result.Rung.ProcessorSeconds;
             _trials[candidate.Key] = _trials[candidate.Key] with { Rungs = [.. _trials[candidate.Key].Rungs, result.Rung] };
-            judged.Add((candidate, result));
         }
         return [.. judged];
     }

@@ -63,7 +63,7 @@ public sealed class StudentSearchTests : IDisposable
         var spec = Bursts(new StudentBudget { MaximumBytes = 12_000 });
         using var stop = new CancellationTokenSource();
         Assert.Throws<OperationCanceledException>(() => Search(spec, new Stop(stop, "round 2"), stop.Token));
-        string[] Trials() => Directory.GetFiles(Path.Combine(_folder.Path, "unfinished"), "search-?-*.json");
+        string[] Trials() => Directory.GetFiles(Path.Combine(_folder.Path, "unfinished"), "search-*x*-*.json");
         var finished = Trials().ToDictionary(file => file, File.ReadAllText);
         Assert.NotEmpty(finished);
 

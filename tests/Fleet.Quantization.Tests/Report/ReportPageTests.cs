@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Text.RegularExpressions;
 using Fleet.Contracts.Builds;
+using Fleet.Contracts.Tasks;
 using Fleet.Quantization.Report;
 
 namespace Fleet.Quantization.Tests.Report;
@@ -126,6 +127,48 @@ public sealed partial class ReportPageTests
             ],
         });
         Assert.Matches(@"of 3 tried, 6 \([^)]*, 0\.250 ms\) is the largest within the budget; 8 \([^)]*\) is not", page);
+    }
+
+    [Fact]
+    public void Student_that_was_searched_stands_in_a_leaderboard_with_its_front()
+    {
+        SearchTrial Trial(string family, int width, long bytes, double accuracy, bool chosen = false) => new()
+        {
+            Family = family,
+            Width = width,
+            LearningRate = 2e-3,
+            Augmentation = "gain",
+            Parameters = 100,
+            MultiplyAdds = 1000,
+            Bytes = bytes,
+            Rungs = accuracy == 0 ? [] : [new SearchRung(2, 250, 3, MetricValue.Of(Metric.Accuracy, accuracy), 0.012, 0.05, 1.5)],
+            Chosen = chosen,
+        };
+        var report = Report("fashion");
+        var page = ReportPage.Render(report with
+        {
+            Search = new SearchReport
+            {
+                Found = report.Spec,
+                HeldOut = "3 folds of 45 training samples",
+                Minutes = 10,
+                ProcessorSeconds = 61,
+                Notes = ["cnn 9 x 2 <left> out."],
+                Trials = [Trial("conv1d", 11, 48_111, 0.98, chosen: true), Trial("mlp", 57, 19_221, 0.95), Trial("mlp", 300, 90_000, 0)],
+            },
+        });
+        Assert.Contains("3 students were trained on the labels and judged on 3 folds of 45 training samples", page,
+            StringComparison.Ordinal);
+        Assert.Contains("cnn 9 x 2 &lt;left&gt; out.", page, StringComparison.Ordinal);
+        Assert.Matches("<tr data-trial=\"conv1d 11\"><td>conv1d 11 <strong>built</strong></td><td>gain</td>.*3 x 250.*± 0\\.0120", page);
+        Assert.Equal(3, page.Split("data-trial=").Length - 1);
+        // Two marks and the line between them; what was never trained has no mark.
+        var chart = page[page.IndexOf("on held-out samples", StringComparison.Ordinal)..];
+        chart = chart[..chart.IndexOf("data-trial", StringComparison.Ordinal)];
+        Assert.Contains("conv1d 11: ", chart, StringComparison.Ordinal);
+        Assert.Contains("class=\"front\"", chart, StringComparison.Ordinal);
+        Assert.DoesNotContain("mlp 300", chart, StringComparison.Ordinal);
+        Assert.DoesNotContain("data-search", ReportPage.Render(report), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,8 +1,7 @@
-using Fleet.Cli.Commands;
 using Fleet.Cli.Terminal;
 using Fleet.Contracts.Builds;
 
-namespace Fleet.Cli.Specs;
+namespace Fleet.Cli.Commands;
 
 /// <summary>What a student may cost, as people write it: a size, a duration, or both, as <c>50kB,5ms</c>.</summary>
 internal static class BudgetText

@@ -1,7 +1,7 @@
-using Fleet.Cli.Specs;
+using Fleet.Cli.Commands;
 using Fleet.Contracts.Builds;
 
-namespace Fleet.Cli.Tests.Specs;
+namespace Fleet.Cli.Tests.Commands;
 
 /// <summary>Budgets as people write them.</summary>
 public sealed class BudgetTextTests

@@ -57,6 +57,14 @@ public sealed class BuildSpecRulesTests
         ["a shape without extent"] = (
             spec => spec with { Teacher = new TeacherSpec { Onnx = "t.onnx", Input = new TeacherInput { Shape = [0] } } },
             "teacher.input.shape must hold positive extents"),
+        ["a limit that is not there"] = (
+            spec => Data(spec, data => data with
+            {
+                Kind = "series",
+                Train = "x",
+                LabelColumn = "y",
+                Series = new SeriesSpec { LimitTest = true },
+            }), "data.series.limitTest holds test labels to data.series.maximumRemaining"),
         ["unlabelled boxes"] = (spec => Data(Boxes(spec), data => data with { Unlabelled = "y.npz" }),
             "data.unlabelled is for classes and numbers, and data.task is 'detection'"),
         ["unlabelled alone, and a teacher to train"] = (

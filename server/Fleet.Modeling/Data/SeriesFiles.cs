@@ -46,7 +46,8 @@ internal static class SeriesFiles
             throw new FormatException(
                 $"{labelsPath} has {labels.Rows} lines of {labels.Columns.Count} columns; it must have one number for each of the "
                     + $"{units.Count} units");
-        double[] ofUnits = [.. Enumerable.Range(0, labels.Rows).Select(row => (double)labels.Value(row, 0))];
+        var most = spec.LimitTest == true ? spec.MaximumRemaining!.Value : double.PositiveInfinity;
+        double[] ofUnits = [.. Enumerable.Range(0, labels.Rows).Select(row => Math.Min(most, labels.Value(row, 0)))];
         return Cut(table, spec, channels, labelColumn, [.. units.Select(unit => (unit.Number, unit.End - 1))], ofUnits);
     });
 

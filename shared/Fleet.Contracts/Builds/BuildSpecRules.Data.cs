@@ -112,6 +112,8 @@ public static partial class BuildSpecRules
             "data.series needs one of maximumRemaining (labels follow from where a unit ends) and data.labelColumn.");
         problems.Require(series.MaximumRemaining is null || series.Label is null,
             "data.series.label is for windows that are labelled by data.labelColumn.");
+        problems.Require(series.LimitTest != true || series.MaximumRemaining is not null,
+            "data.series.limitTest holds test labels to data.series.maximumRemaining, which is not given.");
         problems.Require(series.MaximumRemaining is null || series.Unit is not null,
             "data.series.maximumRemaining counts the rows until a unit ends: name the column of units in data.series.unit.");
         problems.Require(series.MaximumRemaining is null || spec.Task is ModelTask.Regression,

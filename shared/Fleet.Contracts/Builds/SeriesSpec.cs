@@ -44,4 +44,10 @@ public sealed record SeriesSpec
     /// nothing of when it will end. Absent: <see cref="DataSpec.LabelColumn"/> labels a window by its last row.
     /// </summary>
     public int? MaximumRemaining { get; init; }
+
+    /// <summary>
+    /// Counts what remains to a test unit, where a file of labels says it, as <see cref="MaximumRemaining"/> at most, too: no model that
+    /// learned from labels with a limit can answer more. Absent: no.
+    /// </summary>
+    public bool? LimitTest { get; init; }
 }

@@ -63,6 +63,15 @@ public sealed class SeriesTests : IDisposable
     }
 
     [Fact]
+    public void Test_labels_keep_the_limit_of_training_where_that_is_asked()
+    {
+        var test = Units("test.txt", 5, 6);
+        var labels = Table("rul.txt", "2", "112");
+        Assert.Equal([2, 112], SeriesFiles.ReadHeldOut(test, labels, Remaining, null, ["3"]).Labels.Values);
+        Assert.Equal([2, 4], SeriesFiles.ReadHeldOut(test, labels, Remaining with { LimitTest = true }, null, ["3"]).Labels.Values);
+    }
+
+    [Fact]
     public void No_unit_is_in_two_parts()
     {
         var spec = new DataSpec

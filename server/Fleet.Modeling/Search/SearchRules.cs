@@ -1,4 +1,3 @@
-using Fleet.Contracts.Builds;
 
 namespace Fleet.Modeling.Search;
 

@@ -83,7 +83,7 @@ internal sealed class StudentSearch(BuildSpec spec, DataSet data, HardwareProfil
     }
 
     // Kept once found: a latency measured again could lead elsewhere.
-    private IReadOnlyList<Candidate> Space(Progress progress, CancellationToken cancellationToken)
+    private Candidate[] Space(Progress progress, CancellationToken cancellationToken)
     {
         if (memory.Finished<Kept>("search-space") is { } known)
         {

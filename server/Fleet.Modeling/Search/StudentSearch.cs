@@ -53,7 +53,7 @@ internal sealed class StudentSearch(BuildSpec spec, DataSet data, HardwareProfil
     {
         _seconds = (spec.Student!.Minutes ?? UsualMinutes) * 60;
         var space = Space(new Progress(sink, "Searching the student", 0, 0.05), cancellationToken);
-        var fields = SearchSchedule.Fields(space.Count);
+        var fields = SearchSchedule.Fields(space.Length);
         // The first round finds what is done to samples, the others halve the field.
         _rounds = fields.Count + 1;
         Progress Of(int round) => new(sink, "Searching the student", 0.05 + 0.95 * round / _rounds, 0.05 + 0.95 * (round + 1) / _rounds);

@@ -108,8 +108,8 @@ internal sealed class Build(TimeProvider time)
                 "Train it longer or wider (teacher.training.epochs, teacher.width), look whether labels belong to their samples, or give "
                     + "one that knows these classes in this order.");
         if (spec.QuantizationAware is { Method: "qkd" } && teacher!.Model is AdaptedTeacher)
-            throw new BuildException("quantizationAware.method 'qkd' trains the teacher as well, and one that takes samples in another form "
-                + "cannot be; use 'qat-distillation'.");
+            throw new BuildException("quantizationAware.method 'qkd' trains the teacher as well, and one that takes samples in another "
+                + "form cannot be; use 'qat-distillation'.");
         if (spec.QuantizationAware is { Method: "qkd" }) TrainedVariants.CheckTeacher(teacher!.Model.Path, folder);
         var (student, epochs) = StudentTraining.Train(
             spec, teacher?.Model, data, normalization, File("student.onnx"), memory, progress, cancellationToken);

@@ -92,10 +92,11 @@ internal static class UnlabelledBenchmark
                     quantization: { profiles: [x64], effort: fast }
                     """);
                 var alone = report.Floors.FirstOrDefault(floor => floor.Name == FloorReport.LabelsAlone)?.Scores.Accuracy;
+                var int8 = report.Variants.FirstOrDefault(variant => variant.Id == "x64-int8")?.Scores?.Accuracy;
                 var simple = report.Floors.Where(floor => floor.Name != FloorReport.LabelsAlone).Max(floor => floor.Scores.Accuracy);
                 text.AppendLine(CultureInfo.InvariantCulture,
                     $"| {seed} | {name} | {Text(report.Student.Scores.Accuracy)} | {Text(alone)} | "
-                        + $"{Text(report.Variants.FirstOrDefault(variant => variant.Id == "x64-int8")?.Scores?.Accuracy)} | {Text(simple)} |");
+                        + $"{Text(int8)} | {Text(simple)} |");
                 Console.Error.WriteLine(text.ToString().TrimEnd().Split('\n')[^1]);
             }
         }

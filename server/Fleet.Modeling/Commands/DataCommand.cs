@@ -19,7 +19,8 @@ internal static class DataCommand
         {
             var asked = JsonSerializer.Deserialize(
                 File.ReadAllBytes(parsed.GetRequiredValue(request).FullName), FleetJson.Strict.DataRequest)!;
-            var rank = asked.Student is { } student ? Families.SampleRank(student, asked.Teacher is TeacherSpec.None ? null : asked.Teacher) : null;
+            var teacher = asked.Teacher is TeacherSpec.None ? null : asked.Teacher;
+            var rank = asked.Student is { } student ? Families.SampleRank(student, teacher) : null;
             var spec = DataKind.Resolve(asked.Data);
             File.WriteAllBytes(parsed.GetRequiredValue(result).FullName, JsonSerializer.SerializeToUtf8Bytes(
                 DataSummary.Of(spec, DataSets.Load(spec, rank, asked.Seed)), FleetJson.Default.DataReport));

@@ -95,7 +95,8 @@ internal static class ReportPage
         if (view.Networks.Count == 0) return;
         var title = view.Networks[0].Network.Scores.Metrics is [var first, ..] ? first.Title() : "Score";
         var (heading, note) = view.Networks.Count > 1
-            ? ("Teacher and student", "The large network and the small one that learned from it") : ("Student", "It learned from the labels");
+            ? ("Teacher and student", "The large network and the small one that learned from it")
+            : ("Student", "It learned from the labels");
         page.Append($"<section><h2>{heading}</h2><p class=\"note\">{note}; "
             + "every variant below is made of the student.</p><div class=\"scroll\"><table "
             + "class=\"cards\"><thead><tr><th>Network</th><th>Kind</th><th class=\"n\">Parameters</th><th class=\"n\">Size</th><th "

@@ -132,7 +132,8 @@ public sealed class UnlabelledTests : IDisposable
             Unlabelled = Write("more.npz", more),
             Test = Write("test.npz", test),
         }, null, 1);
-        Assert.Contains(data.Notes, note => note.StartsWith("7 of 20 test samples are among those without labels", StringComparison.Ordinal));
+        Assert.Contains(data.Notes,
+            note => note.StartsWith("7 of 20 test samples are among those without labels", StringComparison.Ordinal));
         Assert.Equal(100, data.Unlabelled!.Count);
     }
 

@@ -113,7 +113,7 @@ internal sealed class Build(TimeProvider time)
         if (spec.QuantizationAware is { Method: "qkd" }) TrainedVariants.CheckTeacher(teacher!.Model.Path, folder);
         var (student, epochs) = StudentTraining.Train(
             spec, teacher?.Model, data, normalization, File("student.onnx"), memory, progress, cancellationToken);
-        float[] Answers(SampleSet samples) => OutputsOf(File("student.onnx"), samples, cancellationToken);
+        float[] Answers(SampleSet samples) => OutputsOf(File("student.onnx"), samples.Given(), cancellationToken);
         float[] learned = simple.Length > 0 ? Answers(data.Test) : [];
         var room = double.PositiveInfinity;
         if (simple.Length > 0)
@@ -133,7 +133,7 @@ internal sealed class Build(TimeProvider time)
         var travelling = Splits.SubsetNumbers(data.Test, spec.Gate.ValidationSamples, new Random(spec.Seed));
         using var deadline = new Deadline(spec.Quantization.TimeLimit, TimeProvider.System);
         var made = new VariantMaker().Make(
-            new VariantRequest(File("student.onnx"), data.Training.Take(spec.Quantization.CalibrationSamples).Feeds(StudentExport.Input),
+            new VariantRequest(File("student.onnx"), data.Training.Take(spec.Quantization.CalibrationSamples).Given().Feeds(StudentExport.Input),
                 HeldOutOf(data, travelling),
                 VariantSettings.Of(spec.Quantization, profiles, BudgetOf(spec)) with
                 {
@@ -144,7 +144,7 @@ internal sealed class Build(TimeProvider time)
                 Deadline = deadline,
             },
             new PartOf(progress, spec.QuantizationAware is null ? 0.85 : 0.9, 0.97), cancellationToken);
-        ValidationSet.Write(File("validation.npz"), StudentExport.Input, data.Test.Pick(travelling));
+        ValidationSet.Write(File("validation.npz"), StudentExport.Input, data.Test.Pick(travelling).Given());
 
         progress.Report(new BuildProgress(teacher is null ? "Measuring the student" : "Measuring teacher and student", 0.97));
         var (teacherScores, studentScores) = Score(teacher?.Model, File("student.onnx"), data, cancellationToken);
@@ -187,7 +187,7 @@ internal sealed class Build(TimeProvider time)
             },
             Inputs = [
                 new TensorDescription(StudentExport.Input, student.Vocabulary is null ? "FP32" : "INT64",
-                    [-1, .. student.InputShape.Select(extent => (long)extent)]),
+                    [-1, .. student.GivenShape.Select(extent => (long)extent)]),
             ],
             Outputs = [
                 .. student.Outputs().Select(output =>
@@ -273,9 +273,11 @@ internal sealed class Build(TimeProvider time)
         var test = data.Test;
         using var student = OnnxRuntimeSession.Open(studentPath);
         using var other = teacher is OnnxTeacher ? OnnxRuntimeSession.Open(teacher.Path) : null;
+        // A teacher is asked about features, which a student makes itself.
+        (InferenceSession Session, IFeedSource Samples) Fed(InferenceSession session, SampleSet samples)
+            => (session, samples.Feeds(session.InputNames[0]));
         (InferenceSession Session, IFeedSource Samples)[] timed = [
-            .. new[] { student, other }.OfType<InferenceSession>()
-                .Select(session => (session, (IFeedSource)test.Feeds(session.InputNames[0]))),
+            Fed(student, test.Given()), .. other is null ? [] : new[] { Fed(other, test) },
         ];
         LatencySummary?[] latencies = [.. LatencyRun.Measure(timed, cancellationToken), null];
         if (test.Labels is BoxLabels boxes)
@@ -317,7 +319,7 @@ internal sealed class Build(TimeProvider time)
 
     private static HeldOut HeldOutOf(DataSet data, IReadOnlyList<int> travelling)
     {
-        return new HeldOut(data.Test.Feeds(StudentExport.Input), data.Test.Truth(data.Task))
+        return new HeldOut(data.Test.Given().Feeds(StudentExport.Input), data.Test.Truth(data.Task))
         {
             Detection = (data.Test.Labels as BoxLabels)?.Form,
             LabelUnit = (data.Test.Labels as ValueLabels)?.Unit,

@@ -17,6 +17,8 @@ Dictionary<string, (string What, Func<CancellationToken, Task<string>> Run)> ben
     ["small-data"] = ("GunPoint and BasicMotions at defaults, three seeds, beside simple models", SmallDataBenchmark.RunAsync),
     ["unlabelled"] = ("Fashion-MNIST with 500 labels and 5,000 samples without, beside the labels alone; three seeds",
         UnlabelledBenchmark.RunAsync),
+    ["spoken-digits"] = ("Free Spoken Digit Dataset from WAV at defaults, three seeds, beside simple models",
+        token => SpokenDigitsBenchmark.RunAsync(args, token)),
     ["distillation-losses"] = ("Fashion-MNIST: what each distillation loss brings with little data, and the best sum of them on all of it",
         DistillationLossesBenchmark.RunAsync),
     ["distillation-rate"] = ("training and distillation, samples a CPU second, against PyTorch", DistillationRateBenchmark.RunAsync),

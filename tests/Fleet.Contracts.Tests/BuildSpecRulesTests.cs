@@ -65,6 +65,19 @@ public sealed partial class BuildSpecRulesTests
             "teacher.training.huberDelta is for data.task 'regression'"),
         ["bound of errors"] = (spec => Teaching(Regression(spec), training => training with { HuberDelta = 0 }),
             "teacher.training.huberDelta 0 must be above 0"),
+        ["features of a table"] = (
+            spec => Data(spec, data => data with { Kind = "csv", Train = "x", LabelColumn = "y", Features = new() }),
+            "data.features is for sound and other signals, not for data.kind 'csv'."),
+        ["coefficients of bands"] = (spec => Heard(spec, new() { Coefficients = 13 }), "data.features.coefficients is for"),
+        ["bands of raw sound"] = (spec => Heard(spec, new() { Kind = FeatureKind.Raw, Mels = 40 }), "data.features.kind 'raw' leaves"),
+        ["one band"] = (spec => Heard(spec, new() { Mels = 1 }), "data.features.mels 1 must be within 2..256."),
+        ["more coefficients than bands"] = (
+            spec => Heard(spec, new() { Kind = FeatureKind.Mfcc, Mels = 20, Coefficients = 21 }), "data.features.coefficients 21"),
+        ["window of no time"] = (spec => Heard(spec, new() { WindowMilliseconds = 0 }), "data.features.windowMilliseconds 0 must be"),
+        ["hop of no time"] = (spec => Heard(spec, new() { HopMilliseconds = -1 }), "data.features.hopMilliseconds -1 must be"),
+        ["bands that fall"] = (spec => Heard(spec, new() { LowestHertz = 900, HighestHertz = 300 }), "data.features.lowestHertz 900 must"),
+        ["bands beyond hearing"] = (spec => Heard(spec, new() { HighestHertz = 1e6 }), "data.features.highestHertz 1000000 must"),
+        ["rate of nothing"] = (spec => Heard(spec, new() { SampleRate = 0 }), "data.features.sampleRate 0 must"),
         ["series without a way to cut it"] = (
             spec => Data(spec, data => data with { Kind = "series", Train = "x" }), "data.series says how a table over time is cut"),
         ["window of nothing"] = (spec => Series(spec, series => series with { Window = 0 }), "data.series.window 0"),
@@ -369,6 +382,8 @@ public sealed partial class BuildSpecRulesTests
     private static BuildSpec Series(BuildSpec spec, Func<SeriesSpec, SeriesSpec> change)
         => Data(Regression(spec),
             data => data with { Kind = "series", Series = change(new SeriesSpec { Unit = "1", MaximumRemaining = 125 }) });
+
+    private static BuildSpec Heard(BuildSpec spec, FeatureSpec features) => Data(spec, data => data with { Features = features });
 
     private static BuildSpec Data(BuildSpec spec, Func<DataSpec, DataSpec> change) => spec with { Data = change(spec.Data!) };
 

@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Tasks;
+using Fleet.Modeling.FrontEnds;
 
 namespace Fleet.Modeling.Data;
 
@@ -33,6 +34,9 @@ internal sealed record DataSet(SampleSet Training, SampleSet Validation, SampleS
 
     /// <summary>How pictures and sound became values, each part; null for other data.</summary>
     public Preprocessing? Preprocessing { get; init; }
+
+    /// <summary>What makes features of what an application gives, at the beginning of an exported student; null for nothing.</summary>
+    public FrontEnd? FrontEnd { get; init; }
 
     /// <summary>What was decided while reading and is worth knowing, in sentences.</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];

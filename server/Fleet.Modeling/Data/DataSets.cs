@@ -38,8 +38,9 @@ internal static class DataSets
             ModelTask.Detection => BoxReading.KindsOf(spec, train),
             _ => [],
         };
-        SampleSet Checked(RawSamples raw)
-            => Check(Laid(raw), classes, reading, isLast ? spec with { SampleShape = null } : spec, task, sampleRank);
+        var frontEnd = Hearing.FrontEndOf(spec, isLast ? Laid(train) : train, sampleRank);
+        SampleSet Checked(RawSamples raw) => Check(Laid(raw), classes, reading, isLast ? spec with { SampleShape = null } : spec, task,
+            frontEnd is null ? sampleRank : 2).Heard(frontEnd);
         var training = Checked(train);
         var byTime = spec.Split == "time";
         (SampleSet Kept, SampleSet Part) Cut(double share)
@@ -94,16 +95,21 @@ internal static class DataSets
             ChannelNames = plan is null ? train.ChannelNames : [.. plan.Columns.SelectMany(column => column.ValueNames())],
             Table = plan,
             Preprocessing = train.Preprocessing,
+            FrontEnd = frontEnd,
             Notes = [
                 .. train.Notes,
                 .. isLast
                     ? [$"Samples of ({Text(train.SampleShape)}) have their channels last, and become "
-                        + $"({Text(training.SampleShape)}) with them in front; data.layout says otherwise."]
+                        + $"({Text(training.Given().SampleShape)}) with them in front; data.layout says otherwise."]
                     : Array.Empty<string>(),
                 .. unlabelled is not null && SameSamples.Count(judged, unlabelled) is > 0 and var known
                     ? [$"{known:N0} of {judged.Count:N0} test samples are among those without labels too: what is learned from them "
                         + "flatters every figure. Leave them out of data.unlabelled."]
                     : Array.Empty<string>(),
+                .. frontEnd is null ? Array.Empty<string>() : [
+                    $"Networks hear ({Text(frontEnd.OutputShape)}) of a sample of ({Text(frontEnd.InputShape)}): {frontEnd.Description}. An "
+                        + "exported model computes that itself; data.features says otherwise.",
+                ],
             ],
         };
     }

@@ -26,6 +26,12 @@ internal sealed record SampleSet(float[] Inputs, IReadOnlyList<int> SampleShape,
     /// </summary>
     public int[]? Origins { get; init; }
 
+    /// <summary>
+    /// The samples as an application gives them, where a front end made these of them; null where these are it. An exported student takes
+    /// those, see <see cref="SampleSetFeeds.Given"/>.
+    /// </summary>
+    public SampleSet? Unheard { get; init; }
+
     /// <summary>Values of one sample.</summary>
     public int SampleLength { get; } = SampleShape.Aggregate(1, (product, extent) => product * extent);
 
@@ -66,6 +72,7 @@ internal sealed record SampleSet(float[] Inputs, IReadOnlyList<int> SampleShape,
         {
             Inputs = inputs,
             Labels = Labels.Pick(samples),
+            Unheard = Unheard?.Pick(samples),
             Origins = Origins is { } origins ? [.. samples.Select(sample => origins[sample])] : null,
         };
     }

@@ -23,7 +23,7 @@ internal sealed class DecisionTable(DataSet data)
         if (data.Test.Labels is not ClassLabels) return null;
         using var session = OnnxRuntimeSession.Open(path, settings);
         float[] Answers(SampleSet samples)
-            => ModelOutputs.Of(session, samples.Feeds(session.InputNames[0]), cancellationToken).Values;
+            => ModelOutputs.Of(session, samples.Given().Feeds(session.InputNames[0]), cancellationToken).Values;
         return Of(Answers(data.Test), Answers);
     }
 

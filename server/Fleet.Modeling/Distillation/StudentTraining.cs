@@ -20,7 +20,10 @@ internal static class StudentTraining
     /// <summary>The student of a spec whose width is known.</summary>
     public static NetworkPlan PlanOf(BuildSpec spec, DataSet data) => Families.Student(
         spec.Student!.Family, spec.Student.Width.Value, data.Training.SampleShape, Families.HeadFor(data), spec.Student.Depth ?? 0,
-        data.Training.Vocabulary);
+        data.Training.Vocabulary) with
+    {
+        FrontEnd = data.FrontEnd,
+    };
 
     /// <returns>The network as data, and one point for each epoch of both phases.</returns>
     public static (NetworkPlan Plan, IReadOnlyList<EpochReport> Epochs) Train(

@@ -37,7 +37,7 @@ internal sealed class SimpleModels(DataSet data, Normalization normalization, in
             training, asked, features, cancellationToken);
         progress.Report(0.4, "nearest neighbours");
         yield return Nearest(training, asked, features, cancellationToken);
-        if (data.Training is not { SampleShape.Count: 2, Vocabulary: null }) yield break;
+        if (data.Training.Given() is not { SampleShape.Count: 2, Vocabulary: null }) yield break;
         progress.Report(0.6, "random kernels");
         yield return Kernels(cancellationToken);
     }
@@ -87,10 +87,12 @@ internal sealed class SimpleModels(DataSet data, Normalization normalization, in
 
     private Floor Kernels(CancellationToken cancellationToken)
     {
-        var shape = data.Training.SampleShape;
-        var kernels = new RandomKernels(shape[0], shape[1], data.Training.Count + data.Test.Count, seed);
-        float[] Of(SampleSet samples) => kernels.Of(samples, normalization.Mean, normalization.Scale, cancellationToken);
-        return Linear("kernels", $"{kernels.Features / 2} random kernels, linear model", Of(data.Training), Of(data.Test), kernels.Features,
+        // Of sound they take the place of a front end.
+        var (training, test) = (data.Training.Given(), data.Test.Given());
+        var scale = ReferenceEquals(training, data.Training) ? normalization : Normalization.Measure(training);
+        var kernels = new RandomKernels(training.SampleShape[0], training.SampleShape[1], training.Count + test.Count, seed);
+        float[] Of(SampleSet samples) => kernels.Of(samples, scale.Mean, scale.Scale, cancellationToken);
+        return Linear("kernels", $"{kernels.Features / 2} random kernels, linear model", Of(training), Of(test), kernels.Features,
             cancellationToken);
     }
 

@@ -1,4 +1,5 @@
 using Fleet.Modeling.Data;
+using Fleet.Modeling.FrontEnds;
 using Fleet.Modeling.Students.Layers;
 
 namespace Fleet.Modeling.Students;
@@ -11,6 +12,12 @@ internal sealed record NetworkPlan(string Description, IReadOnlyList<int> InputS
 {
     /// <summary>Whose numbers the input holds; null when it holds measured values.</summary>
     public Vocabulary? Vocabulary { get; init; }
+
+    /// <summary>What makes its input of what an application gives, in its exported file; null where that is its input.</summary>
+    public FrontEnd? FrontEnd { get; init; }
+
+    /// <summary>Shape of one sample as an application gives it to the exported file.</summary>
+    public IReadOnlyList<int> GivenShape => FrontEnd?.InputShape ?? InputShape;
 
     /// <summary>What it answers with.</summary>
     public Head Head => Layers[^1] as Head

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Fleet.Modeling.Data;
+using Fleet.Modeling.FrontEnds;
 using Fleet.Modeling.Students.Layers;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
@@ -9,7 +10,7 @@ namespace Fleet.Modeling.Students;
 
 /// <summary>
 /// Writes a trained network as ONNX: batch normalization and the input's scale are in the weights already, a mean that is
-/// worth an operator is a <c>Sub</c> in front. Opset 17 and IR 8: everything it uses is there, and runtimes on devices that
+/// worth an operator is a <c>Sub</c> in front, and before it the front end of the data, if any. Opset 17 and IR 8: everything it uses is there, and runtimes on devices that
 /// are a few years behind still read it.
 /// </summary>
 internal static class StudentExport
@@ -33,14 +34,19 @@ internal static class StudentExport
     /// <summary>Makes the model of a network.</summary>
     public static ModelProto Model(NetworkPlan plan, Normalization normalization, IReadOnlyList<FoldedLayer> layers)
     {
-        var graph = new StudentGraph(plan.Description, plan.Vocabulary is not null, plan.InputShape, plan.Outputs());
-        var value = Input;
+        var graph = new StudentGraph(plan.Description, plan.Vocabulary is not null, plan.GivenShape, plan.Outputs());
+        var value = plan.FrontEnd?.Write(graph.Graph) ?? Input;
         long[] perChannel = [1, normalization.Mean.Length, .. plan.InputShape.Skip(1).Select(_ => 1L)];
         if (normalization.Mean.Any(mean => mean != 0))
             value = graph.Add("Sub", "centered", value, graph.Constant(Tensors.Of("mean", normalization.Mean, perChannel)));
         if (normalization.ScalesApart)
             value = graph.Add("Mul", "standardized", value, graph.Constant(Tensors.Of("scale", normalization.Scale, perChannel)));
         var model = new ModelProto { IrVersion = IrVersion, ProducerName = "fleet-modeling", Graph = graph.Graph };
+        if (plan.FrontEnd is { } frontEnd)
+        {
+            FrontEndMark.Mark(model, FrontEnd.Output);
+            foreach (var (key, known) in frontEnd.Metadata) AddMetadata(model, key, known);
+        }
         foreach (var (place, (folded, step)) in layers.Zip(plan.Walk()).Index())
         {
             value = folded.Layer.Export(graph, new LayerExport(folded, step.Input, $"{place + 1}", value));

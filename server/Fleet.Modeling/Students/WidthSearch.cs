@@ -86,19 +86,22 @@ internal static class WidthSearch
     {
         cancellationToken.ThrowIfCancellationRequested();
         var plan = Families.Student(
-            student.Family, width, data.Training.SampleShape, Families.HeadFor(data), student.Depth ?? 0, data.Training.Vocabulary);
+            student.Family, width, data.Training.SampleShape, Families.HeadFor(data), student.Depth ?? 0, data.Training.Vocabulary) with
+        {
+            FrontEnd = data.FrontEnd,
+        };
         var (floats, integers) = (Path.Combine(workFolder, "width.onnx"), Path.Combine(workFolder, "width-int8.onnx"));
         try
         {
             using (var network = new Network(plan, normalization, 0))
                 OnnxFile.Save(StudentExport.Model(plan, normalization, network.Folded()), floats);
-            OnnxFile.Save(Quantized(floats, profile, data.Training.Take(CalibrationSamples), workFolder, cancellationToken), integers);
+            OnnxFile.Save(Quantized(floats, profile, data.Training.Given().Take(CalibrationSamples), workFolder, cancellationToken), integers);
             var bytes = new FileInfo(integers).Length;
             var smallEnough = student.Budget?.MaximumBytes is not { } most || bytes <= most;
             // What is too large already need not be timed.
             var latency = student.Budget?.MaximumLatencyP95 is null || !smallEnough
                 ? (TimeSpan?)null
-                : Latency(floats, integers, profile, data.Test, cancellationToken);
+                : Latency(floats, integers, profile, data.Test.Given(), cancellationToken);
             return new WidthTrial(width, plan.Parameters(), bytes, smallEnough && !(latency > student.Budget?.MaximumLatencyP95), latency);
         }
         finally
@@ -112,7 +115,7 @@ internal static class WidthSearch
         string path, HardwareProfile profile, SampleSet samples, string workFolder, CancellationToken cancellationToken)
     {
         var prepared = PreparedModel.From(path, workFolder);
-        var scheme = QuantizationSchemes.For(profile)[0];
+        var scheme = HeldScheme.Of(QuantizationSchemes.For(profile)[0], prepared.Graph, layers: null, unreached: []);
         var histograms = CalibrationRun.Count(prepared.Model, [.. scheme.CalibratedValues(prepared.Graph)],
             samples.Feeds(StudentExport.Input), CalibrationSamples, cancellationToken);
         return scheme.Apply(new QuantizationSource(prepared, histograms, Calibrators.Named("minmax")), new HashSet<string>());

@@ -56,6 +56,9 @@ internal sealed partial class OnnxGraph
     public int? RankOf(string value)
         => _constants.TryGetValue(value, out var constant) ? constant.Dims.Count : TypeOf(value)?.TensorType?.Shape?.Dim.Count;
 
+    /// <summary>First outputs of the operators that make features of what an application gives (<see cref="FrontEndMark"/>).</summary>
+    public IReadOnlySet<string> FrontEnd => field ??= FrontEndMark.Of(this);
+
     /// <summary>Every name taken by a value, those inside subgraphs included.</summary>
     public IReadOnlySet<string> Names => _names;
 

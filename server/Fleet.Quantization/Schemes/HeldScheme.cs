@@ -7,16 +7,17 @@ using Fleet.Quantization.Weights;
 namespace Fleet.Quantization.Schemes;
 
 /// <summary>
-/// A scheme that leaves layers alone which a person named, or which nothing could judge: whatever else is returned to float, they are.
+/// A scheme that leaves layers alone which a person named, which nothing could judge, or which make features of what an application gives:
+/// whatever else is returned to float, they are.
 /// </summary>
 /// <param name="scheme">The scheme.</param>
 /// <param name="layers">What was named; null for nothing.</param>
-/// <param name="unjudged">First outputs of what no sample reaches.</param>
-internal sealed class HeldScheme(IQuantizationScheme scheme, NamedLayers? layers, IReadOnlySet<string> unjudged) : IQuantizationScheme
+/// <param name="unnamed">First outputs of what stays float though nobody named it.</param>
+internal sealed class HeldScheme(IQuantizationScheme scheme, NamedLayers? layers, IReadOnlySet<string> unnamed) : IQuantizationScheme
 {
     /// <summary>
     /// The scheme as it may be applied: by itself where nothing holds it back. Static int8, whose steps are fixed by samples, leaves what
-    /// no sample reaches alone.
+    /// no sample reaches alone; every scheme leaves a front end alone (<see cref="FrontEndMark"/>).
     /// </summary>
     public static IQuantizationScheme Of(
         IQuantizationScheme scheme, OnnxGraph graph, NamedLayers? layers, IReadOnlyList<UnreachedBranch> unreached)
@@ -24,9 +25,10 @@ internal sealed class HeldScheme(IQuantizationScheme scheme, NamedLayers? layers
         if (layers is not null && scheme.InAskedBits(graph).FirstOrDefault(output => !layers.MayChange(output)) is { } both)
             throw new InvalidDataException($"'{graph.ProducerOf(both)!.Title()}' stays float by --keep or --only (in a build spec "
                 + "quantization.keep and only) and has bits by --bits (quantization.bits); name it in one of them.");
-        HashSet<string> unjudged = scheme is StaticInt8Scheme ? [.. unreached.SelectMany(branch => branch.Values)] : [];
-        return layers is null && !(unjudged.Count > 0 && scheme.OperatorsOf(graph).Any(unjudged.Contains))
-            ? scheme : new HeldScheme(scheme, layers, unjudged);
+        var unnamed = graph.FrontEnd.ToHashSet();
+        if (scheme is StaticInt8Scheme) unnamed.UnionWith(unreached.SelectMany(branch => branch.Values));
+        return layers is null && !(unnamed.Count > 0 && scheme.OperatorsOf(graph).Any(unnamed.Contains))
+            ? scheme : new HeldScheme(scheme, layers, unnamed);
     }
 
     /// <inheritdoc/>
@@ -97,7 +99,7 @@ internal sealed class HeldScheme(IQuantizationScheme scheme, NamedLayers? layers
     /// <inheritdoc/>
     public ModelProto Apply(QuantizationSource source, IReadOnlySet<string> keptFloat)
     {
-        var held = unjudged.Concat(layers?.Kept ?? unjudged).Concat(Held(source.Model.Graph)).ToHashSet();
+        var held = unnamed.Concat(layers?.Kept ?? unnamed).Concat(Held(source.Model.Graph)).ToHashSet();
         return scheme.Apply(source with { Held = source.Held.Union(held).ToHashSet() }, keptFloat.Union(held).ToHashSet());
     }
 
@@ -111,5 +113,5 @@ internal sealed class HeldScheme(IQuantizationScheme scheme, NamedLayers? layers
     /// <inheritdoc/>
     public RuntimeSettings Runtime(RuntimeSettings ofProfile) => scheme.Runtime(ofProfile);
 
-    private bool MayChange(string output) => layers?.MayChange(output) != false && !unjudged.Contains(output);
+    private bool MayChange(string output) => layers?.MayChange(output) != false && !unnamed.Contains(output);
 }

@@ -49,7 +49,8 @@ internal sealed class TrainedGridScheme(string method, BitWidths widths, Integer
     }
 
     /// <inheritdoc/>
-    public ModelProto Apply(QuantizationSource source, IReadOnlySet<string> keptFloat) => Model(keptFloat);
+    public ModelProto Apply(QuantizationSource source, IReadOnlySet<string> keptFloat)
+        => FrontEndMark.Before(Model(keptFloat), source.Model.Graph);
 
     /// <summary>The same network in integers that stand for the same values: unsigned or signed with a zero point.</summary>
     public TrainedGridScheme In(IntegerForm other) => new(method, widths, other, trained, grids);

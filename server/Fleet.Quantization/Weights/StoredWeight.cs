@@ -14,7 +14,7 @@ internal sealed record StoredWeight(GraphProto Home, TensorProto Tensor, int Axi
     /// <summary>What a DequantizeLinear with its names weighs in the file.</summary>
     private const int NodeBytes = 100;
 
-    /// <summary>Every float constant of <paramref name="model"/> that signed bytes would make smaller.</summary>
+    /// <summary>Every float constant of <paramref name="model"/> that signed bytes would make smaller, those of a front end apart.</summary>
     public static IReadOnlyList<StoredWeight> Of(ModelProto model)
     {
         var homes = new Dictionary<string, (GraphProto Graph, TensorProto Tensor)>();
@@ -27,8 +27,9 @@ internal sealed record StoredWeight(GraphProto Home, TensorProto Tensor, int Axi
         // An output of a graph must be made there: its constant stays as it is.
         foreach (var output in Scopes.Of(model.Graph).SelectMany(graph => graph.Output)) homes.Remove(output.Name);
 
-        var found = new Dictionary<string, (int Axis, List<string> Readers)>();
-        foreach (var node in Scopes.NodesOf(model.Graph).Where(node => node.IsStandard() && node.OutputAt(0) is not null))
+        var (found, front) = (new Dictionary<string, (int Axis, List<string> Readers)>(), FrontEndMark.Of(model));
+        foreach (var node in Scopes.NodesOf(model.Graph).Where(node => node.IsStandard() && node.OutputAt(0) is { } first
+            && !front.Contains(first)))
         {
             foreach (var (name, axis) in WeightsOf(node, name => homes.TryGetValue(name, out var home) ? home.Tensor.Dims.Count : null))
             {

@@ -40,10 +40,11 @@ internal sealed record WeightedOperator(NodeProto Node, TensorProto Weight, int 
     /// <summary>What the bias is multiplied with before use: Gemm's beta.</summary>
     public float BiasFactor => Node.Is("Gemm") ? Node.Float("beta", 1) : 1;
 
-    /// <summary>The operator at <paramref name="node"/>, or null when it has no form that integer kernels take.</summary>
+    /// <summary>The operator at <paramref name="node"/>, or null when it has no form that integer kernels take, or is of a front end.</summary>
     public static WeightedOperator? At(NodeProto node, OnnxGraph graph)
     {
         if (!node.IsStandard() || OperatorRules.RoleOf(node.OpType) != OperatorRole.Weighted) return null;
+        if (graph.FrontEnd.Count > 0 && graph.FrontEnd.Contains(node.Output[0])) return null;
         if (node.InputAt(0) is not { } input || graph.Constant(input) is not null) return null;
         if (graph.Constant(node.InputAt(1)) is not { } weight || !weight.Is(DataType.Float) || weight.Elements() == 0) return null;
         var bias = graph.Constant(node.InputAt(2));

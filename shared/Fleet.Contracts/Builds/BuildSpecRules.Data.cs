@@ -14,6 +14,9 @@ public static partial class BuildSpecRules
     /// <summary>How samples are cut.</summary>
     public static readonly IReadOnlyList<string> DataSplits = ["random", "time"];
 
+    /// <summary>Most bands that are made of sound.</summary>
+    public const int MaximumMels = 256;
+
     /// <summary>Tasks that students are trained for.</summary>
     public static readonly IReadOnlyList<ModelTask> TrainedTasks = [
         ModelTask.Classification, ModelTask.Regression, ModelTask.Detection,
@@ -54,6 +57,7 @@ public static partial class BuildSpecRules
         problems.Require(spec.Layout is null || isOpen || spec.Kind is "npz" or "npy" or "idx",
             $"data.layout is for arrays (data.kind 'npz', 'npy' and 'idx'); samples of '{spec.Kind}' have their channels in front.");
         JudgeFolder(spec, isOpen, problems);
+        JudgeFeatures(spec, isOpen, problems);
         problems.Require(spec.Kind == "text" || isOpen || spec.Text is null, $"data.text is for data.kind 'text', not for '{spec.Kind}'.");
         problems.Require(spec.Kind != "text" || spec.SampleShape is null,
             "data.sampleShape is not for data.kind 'text'; data.text.maximumLength sets how much of a text is read.");
@@ -94,6 +98,32 @@ public static partial class BuildSpecRules
             $"data.preprocessing gives {string.Join(", ", asked.OfPictures())} for pictures and {string.Join(", ", asked.OfSound())} for "
                 + "sound; samples are one or the other.");
         JudgePreprocessing(asked, "data.preprocessing.", problems);
+    }
+
+    private static void JudgeFeatures(DataSpec spec, bool isOpen, Problems problems)
+    {
+        if (spec.Features is not { } asked) return;
+        problems.Require(isOpen || spec.Kind is "folder" or "vibration" or "npz" or "npy" or "ucr" or "arff" or "ts",
+            $"data.features is for sound and other signals, not for data.kind '{spec.Kind}'.");
+        problems.Require(asked.Kind == FeatureKind.Mfcc || asked.Coefficients is null,
+            "data.features.coefficients is for data.features.kind 'mfcc'.");
+        problems.Require(asked.Kind != FeatureKind.Raw || asked == new FeatureSpec { Kind = FeatureKind.Raw, Coefficients = asked.Coefficients },
+            "data.features.kind 'raw' leaves samples as they are: the other keys say nothing.");
+        problems.Require(asked.SampleRate is null or (>= 1 and <= MaximumSampleRate),
+            $"data.features.sampleRate {asked.SampleRate} must be from 1 to {MaximumSampleRate}.");
+        problems.Require(asked.Mels is null or (>= 2 and <= MaximumMels), $"data.features.mels {asked.Mels} must be within 2..{MaximumMels}.");
+        problems.Require(asked.Coefficients is not { } kept || (kept >= 2 && kept <= (asked.Mels ?? MaximumMels)),
+            $"data.features.coefficients {asked.Coefficients} must be at least 2, and at most the mels.");
+        foreach (var (key, length) in ((string, double?)[])[
+            ("windowMilliseconds", asked.WindowMilliseconds), ("hopMilliseconds", asked.HopMilliseconds),
+        ])
+            problems.Require(length is null or (> 0 and <= 10_000),
+                FormattableString.Invariant($"data.features.{key} {length} must be above 0 and at most 10000."));
+        problems.Require(asked.LowestHertz is null or >= 0 && (asked.HighestHertz is null || asked.HighestHertz > asked.LowestHertz),
+            FormattableString.Invariant($"data.features.lowestHertz {asked.LowestHertz} must be at least 0 and below highestHertz."));
+        problems.Require(asked.HighestHertz is null or (> 0 and <= MaximumSampleRate / 2.0),
+            FormattableString.Invariant($"data.features.highestHertz {asked.HighestHertz} must be above 0 and at most ")
+                + $"{MaximumSampleRate / 2}.");
     }
 
     private static void JudgeSeries(DataSpec spec, Problems problems)

@@ -96,6 +96,12 @@ public sealed record DataSpec
     /// </summary>
     public Preprocessing? Preprocessing { get; init; }
 
+    /// <summary>
+    /// What networks hear of sound; absent: log-mel bands of sound in files, where a sample is long enough for a window, and signals in arrays
+    /// as they are.
+    /// </summary>
+    public FeatureSpec? Features { get; init; }
+
     /// <summary>How a table is read, for kind <c>csv</c>; absent: as the defaults say.</summary>
     public TableSpec? Table { get; init; }
 

@@ -32,6 +32,9 @@ internal sealed record SampleSet(float[] Inputs, IReadOnlyList<int> SampleShape,
     /// </summary>
     public SampleSet? Unheard { get; init; }
 
+    /// <summary>True for features of sound, a row a band and a column a moment.</summary>
+    public bool IsSpectrum => Unheard is not null;
+
     /// <summary>Values of one sample.</summary>
     public int SampleLength { get; } = SampleShape.Aggregate(1, (product, extent) => product * extent);
 

@@ -6,7 +6,7 @@ namespace Fleet.Modeling.Training;
 /// <summary>
 /// Variations of a sample that keep its class: images are moved by up to a twelfth of their extent, edges empty, and half of
 /// them mirrored; the gain of signals changes, and they are rotated in time; of a text each piece is hidden with a chance of one in
-/// ten; a row of features stays as it is. A view is a function of seed, sample and number, so
+/// ten; features of sound are <see cref="SpectrumViews"/>; a row of a table stays as it is. A view is a function of seed, sample and number, so
 /// that a teacher can be asked about exactly the view its student sees.
 /// </summary>
 /// <param name="Enabled">False: there is one view, the sample as it is.</param>
@@ -17,16 +17,23 @@ internal sealed record Augmentation(bool Enabled, bool Mirror, int Seed)
     /// <summary>True: signals are rotated in time.</summary>
     public bool Rotate { get; init; } = true;
 
+    /// <summary>True: parts of features of sound are hidden.</summary>
+    public bool Mask { get; init; } = true;
+
     /// <summary>Share of a text's pieces that a view hides.</summary>
     private const double HiddenShare = 0.1;
 
     /// <summary>The augmentation of a training run.</summary>
     public static Augmentation Of(TrainingSpec spec, int seed)
-        => new(spec.Augment == true, spec.Mirror != false, seed) { Rotate = spec.Rotate != false };
+        => new(spec.Augment == true, spec.Mirror != false, seed) { Rotate = spec.Rotate != false, Mask = spec.Mask != false };
 
     /// <summary>Writes view <paramref name="view"/> of sample <paramref name="index"/>; view 0 is the sample as it is.</summary>
     public void Write(SampleSet samples, int index, int view, Span<float> destination)
-        => Write(samples.Sample(index), samples.SampleShape, destination, index, view, samples.Vocabulary is not null);
+    {
+        if (samples.IsSpectrum && Enabled && view != 0)
+            SpectrumViews.Write(samples.Sample(index), samples.SampleShape, destination, RandomOf(index, view), Mask);
+        else Write(samples.Sample(index), samples.SampleShape, destination, index, view, samples.Vocabulary is not null);
+    }
 
     /// <summary>Writes view <paramref name="view"/> of a sample; view 0 is the sample as it is.</summary>
     public void Write(ReadOnlySpan<float> sample, IReadOnlyList<int> shape, Span<float> destination, int index,
@@ -37,12 +44,14 @@ internal sealed record Augmentation(bool Enabled, bool Mirror, int Seed)
             sample.CopyTo(destination);
             return;
         }
-        var random = new Random(unchecked((Seed * 397 ^ index) * 397 ^ view));
+        var random = RandomOf(index, view);
         if (tokens) Text(sample, destination, random);
         else if (shape.Count == 3) Image(sample, shape, destination, random);
         else if (shape.Count == 2) Signal(sample, shape, destination, random);
         else sample.CopyTo(destination);
     }
+
+    private Random RandomOf(int index, int view) => new(unchecked((Seed * 397 ^ index) * 397 ^ view));
 
     private static void Text(ReadOnlySpan<float> sample, Span<float> destination, Random random)
     {

@@ -74,13 +74,14 @@ internal static class AugmentationTrials
     /// <summary>What may be done to samples of this kind, nothing first where nobody asked for something.</summary>
     public static (string Name, TrainingSpec Spec)[] Candidates(TrainingSpec asked, SampleSet training)
     {
-        TrainingSpec Set(bool augment, bool more) => asked with { Augment = augment, Mirror = more, Rotate = more };
+        TrainingSpec Set(bool augment, bool more) => asked with { Augment = augment, Mirror = more, Rotate = more, Mask = more };
         bool? moreAsked;
         (string Plain, string? More) names;
         if (training.Labels is BoxLabels) return [("none", Set(false, false))];
         (names, moreAsked) = training switch
         {
             { Vocabulary: not null } => (("hidden pieces", null), (bool?)false),
+            { IsSpectrum: true } => (("shifted", "shifted and masked"), asked.Mask),
             { SampleShape.Count: 3 } => (("moved", "moved and mirrored"), asked.Mirror),
             { SampleShape.Count: 2 } => (("gain", "gain and rotation"), asked.Rotate),
             _ => (("none", (string?)null), false),

@@ -18,7 +18,8 @@ public sealed record TrainingSpec
     public double WeightDecay { get; set; } = 1e-2;
 
     /// <summary>
-    /// Variations of samples while training: images are moved, signals get another gain, pieces of texts are hidden. Absent: where that
+    /// Variations of samples while training: images are moved, signals get another gain, features of sound are shifted, pieces of
+    /// texts are hidden. Absent: where that
     /// helps on samples held out of the training ones, which is tried first.
     /// </summary>
     public bool? Augment { get; set; }
@@ -34,6 +35,12 @@ public sealed record TrainingSpec
     /// happens within a sample; absent: tried as well.
     /// </summary>
     public bool? Rotate { get; set; }
+
+    /// <summary>
+    /// With <see cref="Augment"/>: hide a band of frequencies and a stretch of time in features of sound (SpecAugment: Park et al., arXiv
+    /// 1904.08779); absent: tried as well.
+    /// </summary>
+    public bool? Mask { get; set; }
 
     /// <summary>Share of every label that is spread over all classes, 0 to 1 (Szegedy et al., arXiv 1512.00567).</summary>
     public double LabelSmoothing { get; init; }

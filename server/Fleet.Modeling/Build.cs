@@ -133,7 +133,8 @@ internal sealed class Build(TimeProvider time)
         var travelling = Splits.SubsetNumbers(data.Test, spec.Gate.ValidationSamples, new Random(spec.Seed));
         using var deadline = new Deadline(spec.Quantization.TimeLimit, TimeProvider.System);
         var made = new VariantMaker().Make(
-            new VariantRequest(File("student.onnx"), data.Training.Take(spec.Quantization.CalibrationSamples).Given().Feeds(StudentExport.Input),
+            new VariantRequest(File("student.onnx"),
+                data.Training.Take(spec.Quantization.CalibrationSamples).Given().Feeds(StudentExport.Input),
                 HeldOutOf(data, travelling),
                 VariantSettings.Of(spec.Quantization, profiles, BudgetOf(spec)) with
                 {

@@ -155,7 +155,7 @@ public sealed class RoomTests
             "Fleet.Agent.Deployment.Journal", "files are kept by digest whatever they are for"
         },
         {
-            "server/Fleet.Modeling/Data", @"Fleet\.Modeling\.(?!Data\b)\w+|TorchSharp|Microsoft\.ML", "TorchSharp.torch",
+            "server/Fleet.Modeling/Data", @"Fleet\.Modeling\.(?!Data\b|FrontEnds\b)\w+|TorchSharp|Microsoft\.ML", "TorchSharp.torch",
             "samples are numbers before they are tensors of some library"
         },
         {

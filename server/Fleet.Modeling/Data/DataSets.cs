@@ -107,8 +107,8 @@ internal static class DataSets
                         + "flatters every figure. Leave them out of data.unlabelled."]
                     : Array.Empty<string>(),
                 .. frontEnd is null ? Array.Empty<string>() : [
-                    $"Networks hear ({Text(frontEnd.OutputShape)}) of a sample of ({Text(frontEnd.InputShape)}): {frontEnd.Description}. An "
-                        + "exported model computes that itself; data.features says otherwise.",
+                    $"Networks hear ({Text(frontEnd.OutputShape)}) of a sample of ({Text(frontEnd.InputShape)}): {frontEnd.Description}. "
+                        + "An exported model computes that itself; data.features says otherwise.",
                 ],
             ],
         };

@@ -17,13 +17,13 @@ internal static class Hearing
         var isSound = train.Preprocessing?.SampleRate is not null;
         if (spec.Features is null && !isSound) return null;
         if (train.SampleShape is not [var channels, var length] || sampleRank == 1)
-            return spec.Features is null ? null : throw new BuildException($"data.features is for signals of channels and a length, and {train.Source} has samples of "
-                + $"({string.Join(", ", train.SampleShape)}); leave it out.");
+            return spec.Features is null ? null : throw new BuildException(
+                $"data.features is for signals of channels and a length, and {train.Source} has samples of ({string.Join(", ", train.SampleShape)}); leave it out.");
         var rate = spec.Features?.SampleRate ?? train.Preprocessing?.SampleRate ?? throw new BuildException(
             "data.features.sampleRate is missing: say how many samples a second the signals have.");
         if (isSound && rate != train.Preprocessing!.SampleRate)
-            throw new BuildException($"data.features.sampleRate {rate} is not that of the sound, {train.Preprocessing.SampleRate}: leave it "
-                + "out.");
+            throw new BuildException($"data.features.sampleRate {rate} is not that of the sound, {train.Preprocessing.SampleRate}: leave "
+                + "it out.");
         var mel = LogMel.Of(spec.Features ?? new FeatureSpec(), rate);
         if (mel.Frames(length) > 0) return mel.For(channels, length, sampleRank == 2);
         // Nobody asked for bands of sounds that are shorter than any of speech.

@@ -64,6 +64,8 @@ internal sealed record SampleSet(float[] Inputs, IReadOnlyList<int> SampleShape,
             var (own, more) => throw new NotSupportedException($"{own.GetType().Name} and {more.GetType().Name} are not joined."),
         },
         Origins = null,
+        // What is put together is learned from, never exported.
+        Unheard = null,
     };
 
     /// <summary>Some of the samples, in the order of their numbers.</summary>

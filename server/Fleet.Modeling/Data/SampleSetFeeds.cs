@@ -10,5 +10,6 @@ internal static class SampleSetFeeds
         => new(inputName, samples.Inputs, samples.SampleShape, samples.Vocabulary is not null);
 
     /// <summary>The samples as an application gives them to an exported student.</summary>
-    public static SampleSet Given(this SampleSet samples) => samples.Unheard ?? samples;
+    public static SampleSet Given(this SampleSet samples)
+        => samples.Unheard is { } given ? given with { Labels = samples.Labels, Origins = samples.Origins } : samples;
 }

@@ -93,7 +93,8 @@ internal sealed record LogMel(int Rate, int Window, int Hop, int Mels, double Lo
         var spectrum = Node("STFT", "spectrum", signal, Constant(Tensors.Of("hop", new long[] { Hop })),
                 Constant(Tensors.Of("window", Hann(), Points)), Constant(Tensors.Of("points", new long[] { Points })))
             .With("onesided", 1L).Output[0];
-        var power = Node("ReduceSum", "power", Add("Mul", "squares", spectrum, spectrum), Constant(Tensors.Of("parts", new long[] { -1 }, 1)))
+        var power = Node("ReduceSum", "power", Add("Mul", "squares", spectrum, spectrum),
+            Constant(Tensors.Of("parts", new long[] { -1 }, 1)))
             .With("keepdims", 0L).Output[0];
         var bands = Add("MatMul", "bands", power,
             Constant(Tensors.Of("mels", MelScale.Bands(Mels, Lowest, Highest, Bins, Rate), Bins, Mels)));

@@ -50,7 +50,8 @@ internal static class TrainedVariants
         BuildMemory memory, IProgress<BuildProgress> sink, CancellationToken cancellationToken)
     {
         if (spec.QuantizationAware is not { } asked) return ([], []);
-        // Networks learn from features: what makes them is put before the trained one. A seed of its own, next to the student's: the grid is trained in another order than the student was.
+        // Networks learn from features: what makes them is put before the trained one. A seed of its own, next to the student's: the grid
+        // is trained in another order than the student was.
         var course = new GridCourse(FrontEndMark.Without(PreparedModel.From(student, workFolder)), data, teacher, asked, spec.Distillation,
             spec.Quantization.CalibrationSamples, unchecked(spec.Seed + 3));
         var variants = new List<(string, IQuantizationScheme)>();

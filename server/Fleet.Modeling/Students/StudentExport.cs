@@ -10,8 +10,8 @@ namespace Fleet.Modeling.Students;
 
 /// <summary>
 /// Writes a trained network as ONNX: batch normalization and the input's scale are in the weights already, a mean that is
-/// worth an operator is a <c>Sub</c> in front, and before it the front end of the data, if any. Opset 17 and IR 8: everything it uses is there, and runtimes on devices that
-/// are a few years behind still read it.
+/// worth an operator is a <c>Sub</c> in front, and before it the front end of the data, if any. Opset 17 and IR 8: everything
+/// it uses is there, and runtimes on devices that are a few years behind still read it.
 /// </summary>
 internal static class StudentExport
 {

@@ -95,7 +95,8 @@ internal static class WidthSearch
         {
             using (var network = new Network(plan, normalization, 0))
                 OnnxFile.Save(StudentExport.Model(plan, normalization, network.Folded()), floats);
-            OnnxFile.Save(Quantized(floats, profile, data.Training.Given().Take(CalibrationSamples), workFolder, cancellationToken), integers);
+            OnnxFile.Save(
+                Quantized(floats, profile, data.Training.Given().Take(CalibrationSamples), workFolder, cancellationToken), integers);
             var bytes = new FileInfo(integers).Length;
             var smallEnough = student.Budget?.MaximumBytes is not { } most || bytes <= most;
             // What is too large already need not be timed.

@@ -5,8 +5,8 @@ namespace Fleet.Quantization.Onnx;
 
 /// <summary>
 /// The front end of a model: operators that make features of what an application gives, such as mel bands of sound. They stay in 32 bits
-/// whatever becomes of the network behind them: a power spectrum spans nine decades, of which 8 bits hold two and 16 bits five. A model says
-/// in its metadata where it ends.
+/// whatever becomes of the network behind them: a power spectrum spans nine decades, of which 8 bits hold two and 16 bits five. A
+/// model says in its metadata where it ends.
 /// </summary>
 internal static class FrontEndMark
 {
@@ -44,7 +44,8 @@ internal static class FrontEndMark
         var mark = network.MetadataProps.First(entry => entry.Key == Key);
         network.MetadataProps.Remove(mark);
         Drop(network.Graph.Node, node => outputs.Contains(node.Output.FirstOrDefault() ?? ""));
-        var read = network.Graph.Node.SelectMany(OnnxGraph.ValuesReadBy).Concat(network.Graph.Output.Select(output => output.Name)).ToHashSet();
+        var read = network.Graph.Node.SelectMany(OnnxGraph.ValuesReadBy).Concat(network.Graph.Output.Select(output => output.Name))
+            .ToHashSet();
         Drop(network.Graph.Initializer, tensor => !read.Contains(tensor.Name));
         Drop(network.Graph.Input, input => !read.Contains(input.Name));
         Drop(network.Graph.ValueInfo, value => value.Name == mark.Value);

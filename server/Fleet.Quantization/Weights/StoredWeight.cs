@@ -14,7 +14,7 @@ internal sealed record StoredWeight(GraphProto Home, TensorProto Tensor, int Axi
     /// <summary>What a DequantizeLinear with its names weighs in the file.</summary>
     private const int NodeBytes = 100;
 
-    /// <summary>Every float constant of <paramref name="model"/> that signed bytes would make smaller, those of a front end apart.</summary>
+    /// <summary>Every float constant of <paramref name="model"/> that signed bytes would make smaller, but those of a front end.</summary>
     public static IReadOnlyList<StoredWeight> Of(ModelProto model)
     {
         var homes = new Dictionary<string, (GraphProto Graph, TensorProto Tensor)>();

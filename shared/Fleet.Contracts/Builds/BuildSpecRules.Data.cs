@@ -107,11 +107,13 @@ public static partial class BuildSpecRules
             $"data.features is for sound and other signals, not for data.kind '{spec.Kind}'.");
         problems.Require(asked.Kind == FeatureKind.Mfcc || asked.Coefficients is null,
             "data.features.coefficients is for data.features.kind 'mfcc'.");
-        problems.Require(asked.Kind != FeatureKind.Raw || asked == new FeatureSpec { Kind = FeatureKind.Raw, Coefficients = asked.Coefficients },
+        problems.Require(
+            asked.Kind != FeatureKind.Raw || asked == new FeatureSpec { Kind = FeatureKind.Raw, Coefficients = asked.Coefficients },
             "data.features.kind 'raw' leaves samples as they are: the other keys say nothing.");
         problems.Require(asked.SampleRate is null or (>= 1 and <= MaximumSampleRate),
             $"data.features.sampleRate {asked.SampleRate} must be from 1 to {MaximumSampleRate}.");
-        problems.Require(asked.Mels is null or (>= 2 and <= MaximumMels), $"data.features.mels {asked.Mels} must be within 2..{MaximumMels}.");
+        problems.Require(asked.Mels is null or (>= 2 and <= MaximumMels),
+            $"data.features.mels {asked.Mels} must be within 2..{MaximumMels}.");
         problems.Require(asked.Coefficients is not { } kept || (kept >= 2 && kept <= (asked.Mels ?? MaximumMels)),
             $"data.features.coefficients {asked.Coefficients} must be at least 2, and at most the mels.");
         foreach (var (key, length) in ((string, double?)[])[

@@ -97,8 +97,8 @@ public sealed record DataSpec
     public Preprocessing? Preprocessing { get; init; }
 
     /// <summary>
-    /// What networks hear of sound; absent: log-mel bands of sound in files, where a sample is long enough for a window, and signals in arrays
-    /// as they are.
+    /// What networks hear of sound; absent: log-mel bands of sound in files, where a sample is long enough for a window, and signals in
+    /// arrays as they are.
     /// </summary>
     public FeatureSpec? Features { get; init; }
 

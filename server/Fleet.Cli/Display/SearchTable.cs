@@ -17,13 +17,14 @@ internal static class SearchTable
         screen.WriteSentence($"{search.Trials.Count} students were judged on {search.HeldOut}, in "
             + $"{DurationText.Of(TimeSpan.FromSeconds(search.ProcessorSeconds))} of processor time; the samples that test were not looked "
             + "at.");
-        var title = search.Trials.Select(trial => trial.Rungs.LastOrDefault()?.Figure.Title()).FirstOrDefault(name => name is not null);
+        var title = search.Trials.Select(trial => trial.Rungs is [.., var final] ? final.Figure.Title() : null)
+            .FirstOrDefault(name => name is not null);
         var table = new Sheet(
             "student", "samples?", ">rate?", ">size", ">p95 ms?", ">round", ">steps?", $">{(title ?? "figure").ToLowerInvariant()}",
             ">error?", ">loss", "");
         foreach (var trial in search.Trials.Take(MostRows))
         {
-            var last = trial.Rungs.LastOrDefault();
+            var last = trial.Rungs is [.., var reached] ? reached : null;
             table.Add(trial.Name, trial.Augmentation ?? "", trial.LearningRate.ToString("0.####", invariant), Figures.Bytes(trial.Bytes),
                 Figures.BareMilliseconds(trial.LatencyP95), last is null ? Figures.None : Figures.Count(last.Number),
                 last is null ? Figures.None : Figures.Count(last.Steps), last?.Figure.Text() ?? Figures.None,

@@ -18,7 +18,8 @@ internal static class Hearing
         if (spec.Features is null && !isSound) return null;
         if (train.SampleShape is not [var channels, var length] || sampleRank == 1)
             return spec.Features is null ? null : throw new BuildException(
-                $"data.features is for signals of channels and a length, and {train.Source} has samples of ({string.Join(", ", train.SampleShape)}); leave it out.");
+                $"data.features is for signals of channels and a length, and {train.Source} has samples of "
+                    + $"({string.Join(", ", train.SampleShape)}); leave it out.");
         var rate = spec.Features?.SampleRate ?? train.Preprocessing?.SampleRate ?? throw new BuildException(
             "data.features.sampleRate is missing: say how many samples a second the signals have.");
         if (isSound && rate != train.Preprocessing!.SampleRate)

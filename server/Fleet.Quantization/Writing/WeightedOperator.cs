@@ -40,7 +40,7 @@ internal sealed record WeightedOperator(NodeProto Node, TensorProto Weight, int 
     /// <summary>What the bias is multiplied with before use: Gemm's beta.</summary>
     public float BiasFactor => Node.Is("Gemm") ? Node.Float("beta", 1) : 1;
 
-    /// <summary>The operator at <paramref name="node"/>, or null when integer kernels take it in no form, or it is of a front end.</summary>
+    /// <summary>The operator at <paramref name="node"/>, or null when no integer kernel takes it, or it is of a front end.</summary>
     public static WeightedOperator? At(NodeProto node, OnnxGraph graph)
     {
         if (!node.IsStandard() || OperatorRules.RoleOf(node.OpType) != OperatorRole.Weighted) return null;

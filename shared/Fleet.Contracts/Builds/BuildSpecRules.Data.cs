@@ -121,7 +121,7 @@ public static partial class BuildSpecRules
         ])
             problems.Require(length is null or (> 0 and <= 10_000),
                 FormattableString.Invariant($"data.features.{key} {length} must be above 0 and at most 10000."));
-        problems.Require(asked.LowestHertz is null or >= 0 && (asked.HighestHertz is null || asked.HighestHertz > asked.LowestHertz),
+        problems.Require(asked.LowestHertz is not { } lowest || (lowest >= 0 && !(asked.HighestHertz <= lowest)),
             FormattableString.Invariant($"data.features.lowestHertz {asked.LowestHertz} must be at least 0 and below highestHertz."));
         problems.Require(asked.HighestHertz is null or (> 0 and <= MaximumSampleRate / 2.0),
             FormattableString.Invariant($"data.features.highestHertz {asked.HighestHertz} must be above 0 and at most ")

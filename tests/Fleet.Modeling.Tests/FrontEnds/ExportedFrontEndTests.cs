@@ -1,11 +1,9 @@
 using System.Buffers.Binary;
 using Fleet.Contracts.Builds;
-using Fleet.Contracts.Releases;
 using Fleet.Contracts.Tensors;
 using Fleet.Modeling.Data;
 using Fleet.Modeling.FrontEnds;
 using Fleet.Modeling.Torch;
-using Fleet.Quantization;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
 using Fleet.TestKit;

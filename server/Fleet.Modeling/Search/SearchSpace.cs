@@ -24,8 +24,8 @@ internal static class SearchSpace
     {
         { Vocabulary: not null } => ["encoder"],
         { Labels: BoxLabels } => ["detector"],
-        _ when data.Table is not null => ["mlp"],
-        { SampleShape: [var length] } => length >= ShortestSignal ? ["conv1d", "mlp"] : ["mlp"],
+        _ when data.Table is not null => ["linear", "mlp"],
+        { SampleShape: [var length] } => length >= ShortestSignal ? ["linear", "conv1d", "mlp"] : ["linear", "mlp"],
         { SampleShape: [var rows, var columns] } => Math.Min(rows, columns) >= SmallestPicture
             ? ["cnn", "cnn-separable", "conv1d", "mlp"]
             : columns >= ShortestSignal ? ["conv1d", "mlp"] : ["mlp"],
@@ -45,6 +45,7 @@ internal static class SearchSpace
     /// <summary>Widths that are tried where nothing limits them.</summary>
     private static int[] UsualWidths(string family) => family switch
     {
+        "linear" => [WidthSearch.Smallest],
         "mlp" => [128, 64, 32],
         "encoder" => [64, 32, 16],
         _ => [32, 16, 8],
@@ -65,10 +66,12 @@ internal static class SearchSpace
     {
         WidthTrial Measured(int width)
             => WidthSearch.Measure(student, width, profile, data, normalization, workFolder, cancellationToken);
-        var known = student.Budget is null ? [] : WidthSearch.Find(
+        // A linear model has no width.
+        var hasWidths = student.Budget is not null && student.Family != "linear";
+        var known = !hasWidths ? [] : WidthSearch.Find(
             student, profile, data, normalization, workFolder, _ => { }, cancellationToken);
         int[] widths = UsualWidths(student.Family);
-        if (student.Budget is not null)
+        if (hasWidths)
         {
             var largest = known.Where(trial => trial.Fits).Max(trial => trial.Width);
             var step = student.Family == "encoder" ? 16 : 1;

@@ -225,14 +225,23 @@ internal sealed class StudentSearch(BuildSpec spec, DataSet data, HardwareProfil
         return spec with
         {
             Student = student,
-            Teacher = spec.Teacher!.Family != StudentSpec.Auto ? spec.Teacher : spec.Teacher with
-            {
-                Family = student.Family,
-                Width = Math.Clamp(2 * student.Width.Value, TeacherSpec.SmallestFound, WidthSearch.Largest),
-                Depth = student.Depth,
-                Training = Varied(spec.Teacher.Training),
-            },
+            Teacher = spec.Teacher!.Family == StudentSpec.Auto
+                ? TeacherOf(student, spec.Teacher, Varied(spec.Teacher.Training)) : spec.Teacher,
             Distillation = spec.Distillation with { Training = chosen.Training },
+        };
+    }
+
+    // What is linear knows all that it can from the labels; a network that lost to it has nothing to teach it.
+    private TeacherSpec TeacherOf(StudentSpec student, TeacherSpec asked, TrainingSpec training)
+    {
+        var isLinear = student.Family == "linear";
+        if (isLinear && spec.Data!.Unlabelled is null) return asked with { Family = TeacherSpec.None };
+        return asked with
+        {
+            Family = isLinear ? "mlp" : student.Family,
+            Width = Math.Clamp(2 * student.Width.Value, TeacherSpec.SmallestFound, WidthSearch.Largest),
+            Depth = student.Depth,
+            Training = training,
         };
     }
 

@@ -22,6 +22,7 @@ internal static class Families
     /// <summary>The family behind a name.</summary>
     private static Family Of(string family) => family switch
     {
+        "linear" => new Family(null, _ => [new Flatten()], _ => [], 0),
         "mlp" => new Family(null, Rows, _ => [], 0),
         "conv1d" => new Family(2, Signal, _ => [new GlobalAverage()], 16),
         "cnn" => new Family(3, Image, width => [new Flatten(), new Dense(6 * width)], 16),
@@ -78,7 +79,8 @@ internal static class Families
         if (sizes.Depth == 0) sizes = sizes with { Depth = UsualDepth(family) };
         var named = family is "mlp" or "encoder" or "detector" || family == "cnn" && sizes.Depth > 1 ? $", depth {sizes.Depth}" : "";
         Layer[] layers = [.. Of(family).Stages(sizes), .. behind, head];
-        return new NetworkPlan($"{family}, width {sizes.Width}{named}{note}", sizes.InputShape, layers) { Vocabulary = sizes.Vocabulary };
+        var width = family == "linear" ? "" : $", width {sizes.Width}";
+        return new NetworkPlan($"{family}{width}{named}{note}", sizes.InputShape, layers) { Vocabulary = sizes.Vocabulary };
     }
 
     private static List<Layer> Rows(Sizes sizes) => [new Flatten(), .. Enumerable.Repeat(new Dense(sizes.Width), sizes.Depth)];

@@ -30,7 +30,7 @@ internal static class WidthSearch
         => family == "encoder" ? 16 : budget.MaximumLatencyP95 is null ? 1 : 4;
 
     /// <summary>The first width that is tried where the step is less.</summary>
-    private const int Smallest = 4;
+    public const int Smallest = 4;
 
     /// <summary>Searches.</summary>
     /// <param name="student">Family, depth and budget.</param>

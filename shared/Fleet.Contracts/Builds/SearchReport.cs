@@ -62,7 +62,7 @@ public sealed record SearchTrial
     public bool Chosen { get; init; }
 
     /// <summary>What it is, for people.</summary>
-    [JsonIgnore] public string Name => $"{Family} {Width}{(Depth is { } depth ? $" x {depth}" : "")}";
+    [JsonIgnore] public string Name => Family == "linear" ? Family : $"{Family} {Width}{(Depth is { } depth ? $" x {depth}" : "")}";
 
     /// <summary>Processor time of its trainings, in seconds.</summary>
     [JsonIgnore] public double ProcessorSeconds => Rungs.Sum(rung => rung.ProcessorSeconds);

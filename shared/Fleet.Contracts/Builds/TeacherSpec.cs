@@ -40,7 +40,7 @@ public sealed record TeacherSpec
 
     /// <summary>
     /// Family to train here when no file is given, one of a student's; <c>auto</c>, for a student of family <c>auto</c>: what the search
-    /// found, at twice its width and at least at <see cref="SmallestFound"/>; or <see cref="None"/>.
+    /// found, at twice its width and at least at 16, or nobody for a linear one; or <c>none</c>.
     /// </summary>
     public string? Family { get; init; }
 

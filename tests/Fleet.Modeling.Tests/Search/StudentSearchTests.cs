@@ -103,8 +103,8 @@ public sealed class StudentSearchTests : IDisposable
     }
 
     [Theory]
-    [InlineData(new[] { 4 }, "mlp")]
-    [InlineData(new[] { 64 }, "conv1d mlp")]
+    [InlineData(new[] { 4 }, "linear mlp")]
+    [InlineData(new[] { 64 }, "linear conv1d mlp")]
     [InlineData(new[] { 3, 64 }, "conv1d mlp")]
     [InlineData(new[] { 28, 28 }, "cnn cnn-separable conv1d mlp")]
     [InlineData(new[] { 3, 16, 16 }, "cnn cnn-separable mlp")]

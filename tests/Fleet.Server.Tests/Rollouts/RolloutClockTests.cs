@@ -4,6 +4,7 @@ using Fleet.Contracts.Rollouts;
 using Fleet.Contracts.State;
 using Fleet.Server.Http;
 using Fleet.Server.Rollouts;
+using Fleet.Server.Storage;
 using Fleet.Server.Targets;
 
 namespace Fleet.Server.Tests.Rollouts;
@@ -82,9 +83,12 @@ public sealed class RolloutClockTests : IAsyncLifetime
     {
         var rollout = (await _fleet.RollOutAsync(PlanOf(1) with { MaximumFailureRate = 1 })).Id;
         await _fleet.UntilAsync(rollout, "tells all", view => view.Waves[0].Running == 4);
-        Set(Ahead);
         await _fleet.ReportAsync(First, DeploymentPhase.Downloading);
-        Set(-Ahead);
+        await _fleet.UntilAsync(rollout, "hears of it", view => view.Waves[0].Running == 4);
+        // As the store keeps it of a report that came while the clock was ahead. With the clock itself ahead, however shortly, the rollout
+        // may be looked at and give all the others up.
+        await _fleet.Store.UpdateAsync<DeviceRollout>(
+            DeviceRollout.IdOf(rollout, First), part => part with { PhaseSince = _fleet.Clock.GetUtcNow() + Ahead }, default);
         _fleet.Of<RolloutWake>().Set();
         await _fleet.UntilAsync(rollout, "is looked at", view => view.Waves[0].Running == 4);
         // Twice: that the clock was set back is seen at a look, and counts from there.

@@ -163,8 +163,9 @@ internal sealed class Build(TimeProvider time)
             Augmentations = trials,
             Floors = floors.Reports,
             Findings = [
-                .. FloorRules.Findings(floors.Reports), .. DecisionFigures.Findings(ofStudent, data.Classes),
-                .. SplitFindings.Of(data, asked.Data!), .. data.IsTeachers ? data.Notes.TakeLast(1) : [],
+                .. FloorRules.Findings(floors.Reports, spec.Student.Family == "linear"),
+                .. DecisionFigures.Findings(ofStudent, data.Classes), .. SplitFindings.Of(data, asked.Data!),
+                .. data.IsTeachers ? data.Notes.TakeLast(1) : [],
             ],
             StartedAt = startedAt,
             Duration = time.GetElapsedTime(start),

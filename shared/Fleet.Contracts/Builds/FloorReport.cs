@@ -14,13 +14,16 @@ public sealed record FloorReport(string Name, string Description, Scores Scores)
     /// The commonest class, or the mean; a linear model; the nearest training sample; random convolutions of series; the student without
     /// its teacher.
     /// </summary>
-    public static readonly IReadOnlyList<string> Names = [Majority, Mean, "linear", "nearest", "kernels", LabelsAlone];
+    public static readonly IReadOnlyList<string> Names = [Majority, Mean, Linear, "nearest", "kernels", LabelsAlone];
 
     /// <summary>The commonest class.</summary>
     public const string Majority = "majority";
 
     /// <summary>The mean of the labels.</summary>
     public const string Mean = "mean";
+
+    /// <summary>A linear model.</summary>
+    public const string Linear = "linear";
 
     /// <summary>The student as it is when it learns from the labels alone, as many steps.</summary>
     public const string LabelsAlone = "labels-alone";

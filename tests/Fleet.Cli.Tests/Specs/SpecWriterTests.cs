@@ -34,6 +34,21 @@ public sealed class SpecWriterTests
     }
 
     [Fact]
+    public void No_teacher_is_one_word()
+    {
+        var spec = new BuildSpec
+        {
+            Model = "m",
+            Data = new DataSpec { Train = "/a.npz" },
+            Teacher = new TeacherSpec { Family = TeacherSpec.None },
+            Student = new StudentSpec { Family = "linear" },
+        };
+        var written = SpecWriter.Write(spec);
+        Assert.Contains("\nteacher: none\n", written, StringComparison.Ordinal);
+        Assert.Equivalent(spec, SpecFile.Parse(written, "spec.yaml", "/"), strict: true);
+    }
+
+    [Fact]
     public void What_is_usual_is_left_out()
     {
         var spec = new BuildSpec

@@ -103,6 +103,10 @@ public sealed class SimpleModelsTests
         Assert.True(reports[0].GainInterval!.Holds(reports[0].Gain!.Value));
         Assert.Contains("no better than 500 random kernels", Assert.Single(FloorRules.Findings([reports[3]])), StringComparison.Ordinal);
         Assert.Empty(FloorRules.Findings([reports[0]]));
+        // A linear model need not be better than one.
+        var alike = reports[3] with { Name = FloorReport.Linear };
+        Assert.Single(FloorRules.Findings([alike]));
+        Assert.Empty(FloorRules.Findings([alike], isLinear: true));
     }
 
     [Fact]

@@ -174,7 +174,7 @@ internal sealed class Build(TimeProvider time)
             Data = DataSummary.Of(spec.Data!, data),
             Samples = new SampleCounts(data.Training.Count, data.Validation.Count, data.Test.Count) { Unlabelled = data.Unlabelled?.Count },
             Classes = data.Classes,
-            ClassCounts = DecisionTable.Counts(data),
+            ClassCounts = DataSummary.Classes(data),
             Teacher = teacher is null ? null
                 : Describe(teacher.Description, teacher.Parameters, teacher.Model.Path, teacherScores!, teacher.Epochs) with
                 {

@@ -19,7 +19,7 @@ internal static class DataSummary
         Task = data.Task,
         Samples = new SampleCounts(data.Training.Count, data.Validation.Count, data.Test.Count) { Unlabelled = data.Unlabelled?.Count },
         SampleShape = data.Training.SampleShape,
-        Classes = data.Training.Labels is ClassLabels || data.Test.Labels is ClassLabels ? Classes(data) : [],
+        Classes = Classes(data),
         Labels = data.Training.Labels is ValueLabels labels
             ? [.. Enumerable.Range(0, labels.Columns).Select(column => Range(Number(column),
                 labels.Values.Where((_, place) => place % labels.Columns == column)))]
@@ -31,8 +31,10 @@ internal static class DataSummary
         Examples = [.. Examples(data)],
     };
 
-    private static IReadOnlyList<ClassCount> Classes(DataSet data)
+    /// <summary>Samples of each class by use; empty where there are no classes.</summary>
+    public static IReadOnlyList<ClassCount> Classes(DataSet data)
     {
+        if (data.Training.Labels is not ClassLabels && data.Test.Labels is not ClassLabels) return [];
         int[] Counts(SampleSet part)
         {
             var counts = new int[data.Classes.Count];

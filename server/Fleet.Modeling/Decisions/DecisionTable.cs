@@ -26,18 +26,4 @@ internal sealed class DecisionTable(DataSet data)
             => ModelOutputs.Of(session, samples.Given().Feeds(session.InputNames[0]), cancellationToken).Values;
         return Of(Answers(data.Test), Answers);
     }
-
-    /// <summary>Samples of each class by use; empty where there are no classes.</summary>
-    public static IReadOnlyList<ClassCount> Counts(DataSet data)
-    {
-        if (data.Training.Labels is not ClassLabels) return [];
-        int[] Of(SampleSet part)
-        {
-            var counts = new int[data.Classes.Count];
-            foreach (var number in part.ClassNumbers) counts[number]++;
-            return counts;
-        }
-        var (training, validation, test) = (Of(data.Training), Of(data.Validation), Of(data.Test));
-        return [.. training.Select((count, number) => new ClassCount(data.Classes[number], count, validation[number], test[number]))];
-    }
 }

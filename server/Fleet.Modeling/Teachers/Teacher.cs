@@ -58,7 +58,14 @@ internal sealed record Teacher(ITeacherModel Model, string Description, long Par
             foreach (var path in (string[])[first, .. spec.Ensemble ?? []])
             {
                 var form = InputForm.Of(shape, spec.Onnx is null || areTokens ? null : OnnxTeacher.TakesOf(path), spec.Input)
-                    ?? new InputForm(shape, shape, shape[0], [.. shape.Skip(1)], false, new TeacherInput());
+                    ?? (spec.Input is null ? new InputForm(shape, shape, shape[0], [.. shape.Skip(1)], false, new TeacherInput())
+                        : throw new BuildException(
+                            $"Samples of ({string.Join(", ", shape)}) cannot become what teacher {path} takes: look at teacher.input.shape "
+                                + "and layout."));
+                if (new[] { form.Values.Mean, form.Values.Deviation }.Any(numbers => numbers is not null && numbers.Count != 1
+                    && numbers.Count != form.Channels))
+                    throw new BuildException(
+                        $"teacher.input.mean and deviation need one number, or {form.Channels}, one for each channel of teacher {path}.");
                 // The next ones answer in the form of the first.
                 var own = spec.Classes?.Count ?? columns ?? members.FirstOrDefault().Model?.Columns;
                 members.Add((spec.Onnx is null ? (ITeacherModel)new TorchScriptTeacher(path, form.To, own, areTokens)

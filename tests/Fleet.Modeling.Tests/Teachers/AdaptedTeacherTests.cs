@@ -78,6 +78,17 @@ public sealed class AdaptedTeacherTests : IDisposable
     }
 
     [Fact]
+    public void Input_that_cannot_be_made_is_refused_and_not_left_out()
+    {
+        var path = Model("cnn.onnx", "cnn", [3, 8, 8]);
+        string Refused(TeacherInput input) => Assert.Throws<BuildException>(
+            () => Outputs(new TeacherSpec { Onnx = path, Input = input }, Data(Samples([3, 8, 8]), "a", "b", "c"))).Message;
+        Assert.Contains("cannot become", Refused(new TeacherInput { Shape = [7] }), StringComparison.Ordinal);
+        Assert.Contains("one number, or 3", Refused(new TeacherInput { Mean = [1, 2] }), StringComparison.Ordinal);
+        Assert.Contains("one number, or 3", Refused(new TeacherInput { Deviation = [1, 2] }), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Colours_layout_and_size_are_those_of_the_teacher()
     {
         int[] sample = [3, 2, 2];

@@ -26,6 +26,14 @@ internal sealed record QuantizationSource(PreparedModel Model, IReadOnlyDictiona
     /// <summary>Branches that no sample reaches, which judge nothing.</summary>
     public IReadOnlyList<UnreachedBranch> Unreached { get; init; } = [];
 
+    /// <summary>The model before a technique rounded any of its weights: what its layers say is what is wanted.</summary>
+    public PreparedModel Unrounded { get => field ?? Model; init; }
+
+    /// <summary>
+    /// Scales of the channels of weights that lie on a grid already, by the first output of their operator: of what a technique rounded.
+    /// </summary>
+    public IReadOnlyDictionary<string, float[]> WeightScales { get; init; } = FrozenDictionary<string, float[]>.Empty;
+
     /// <summary>Samples in one run.</summary>
     public int BatchSize { get; init; } = 1;
 

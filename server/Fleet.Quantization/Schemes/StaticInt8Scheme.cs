@@ -30,7 +30,9 @@ internal sealed class StaticInt8Scheme(string name, IntegerForm form, string suf
 
     /// <inheritdoc/>
     /// <remarks>A float bias has no rounding error to fold in, but the shift of a layer's output can be folded all the same.</remarks>
-    public IReadOnlyList<Technique> Helpers { get; } = [Technique.Equalization, Technique.Smoothing, Technique.BiasCorrection];
+    public IReadOnlyList<Technique> Helpers { get; } = [
+        Technique.Equalization, Technique.Smoothing, Technique.CompensatedRounding, Technique.BiasCorrection,
+    ];
 
     /// <inheritdoc/>
     public bool Suits(OnnxGraph graph)
@@ -69,7 +71,8 @@ internal sealed class StaticInt8Scheme(string name, IntegerForm form, string suf
                 $"{(stem.Count > 0 ? "Beyond the first layers, which this scheme keeps in float, the model" : "The model")} has no "
                     + $"{(form.Symmetric ? "ConvTranspose, " : "")}Conv, Gemm or MatMul with constant float weights outside If, Loop and "
                     + "Scan, which is what static int8 quantizes.");
-        var written = SharedWeights.Unsigned(QdqWriter.Write(graph, plan, form, source.RangesOf(plan.CalibratedValues, form)));
+        var written = SharedWeights.Unsigned(QdqWriter.Write(
+            graph, plan, form, source.RangesOf(plan.CalibratedValues, form), source.WeightScales));
         // TensorRT's rules know Q and DQ in front of convolutions and matrix products alone.
         return form.Symmetric
             ? TiedTable.PickFromWeights(written, graph)

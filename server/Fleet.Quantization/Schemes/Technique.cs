@@ -12,6 +12,9 @@ internal enum Technique
     /// <summary>Outlier channels of a transformer moved into its weights.</summary>
     Smoothing,
 
+    /// <summary>Weights of convolutions rounded so that their errors cancel.</summary>
+    CompensatedRounding,
+
     /// <summary>Expected errors folded into biases.</summary>
     BiasCorrection,
 

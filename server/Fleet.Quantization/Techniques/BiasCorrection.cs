@@ -74,8 +74,8 @@ internal sealed class BiasCorrection : ITechnique
         var graph = source.Model.Graph;
         var samples = new FirstFeeds(source.Samples!, SamplesOf(source));
         // Of every layer that any scheme could correct: what the float model does is the same for all.
-        var wanted = source.Once(Name, _ => ChannelMoments.Run(
-            graph.Model, graph.Graph.Node.Select(node => WeightedOperator.At(node, graph)).OfType<WeightedOperator>()
+        var wanted = (source with { Model = source.Unrounded }).Once(Name, from => ChannelMoments.Run(
+            from.Model.Model, graph.Graph.Node.Select(node => WeightedOperator.At(node, graph)).OfType<WeightedOperator>()
                 .Where(layer => TakesBias(layer, graph)).ToDictionary(layer => layer.Node.Output[0], AxisOf),
             samples, source.BatchSize, cancellationToken));
 

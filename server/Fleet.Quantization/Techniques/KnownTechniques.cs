@@ -11,6 +11,9 @@ internal static class KnownTechniques
     /// <summary>Outlier channels of a transformer moved into its weights.</summary>
     public static readonly ITechnique Smoothing = new Smoothing();
 
+    /// <summary>Weights of convolutions rounded so that their errors cancel.</summary>
+    public static readonly ITechnique CompensatedRounding = new CompensatedRounding();
+
     /// <summary>Expected errors folded into biases.</summary>
     public static readonly ITechnique BiasCorrection = new BiasCorrection();
 
@@ -31,6 +34,7 @@ internal static class KnownTechniques
     {
         Technique.Equalization => Equalization,
         Technique.Smoothing => Smoothing,
+        Technique.CompensatedRounding => CompensatedRounding,
         Technique.BiasCorrection => BiasCorrection,
         Technique.ActivationAwareScaling => ActivationAwareScaling,
         _ => throw new ArgumentOutOfRangeException(nameof(technique), technique, "There is no such technique."),

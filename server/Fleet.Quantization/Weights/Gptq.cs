@@ -56,6 +56,35 @@ internal sealed class Gptq
         }
     }
 
+    /// <summary>Rounds a matrix of the inputs by outputs to signed bytes, each output on a scale of its own.</summary>
+    /// <param name="weights">The matrix, row by row.</param>
+    /// <param name="scales">One for each output.</param>
+    /// <param name="largestPair">Largest sum of the integers of inputs 2 k and 2 k + 1; null where nothing adds them.</param>
+    /// <param name="cancellationToken">Stops between inputs.</param>
+    public sbyte[] Round(
+        ReadOnlySpan<float> weights, ReadOnlySpan<float> scales, int? largestPair, CancellationToken cancellationToken = default)
+    {
+        var (rows, columns, levels) = (_shares.Length, scales.Length, Levels.OfWeights(8));
+        var (integers, errors, wished) = (new sbyte[weights.Length], new float[weights.Length], new float[columns]);
+        for (var row = 0; row < rows; row++)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            weights.Slice(row * columns, columns).CopyTo(wished);
+            for (var other = 0; other < row; other++)
+                TensorPrimitives.MultiplyAdd(errors.AsSpan(other * columns, columns), _shares[row][other], wished, wished);
+            for (var (column, i) = (0, row * columns); column < columns; column++, i++)
+            {
+                var (lowest, highest) = (levels.Lowest, levels.Highest);
+                if (largestPair is { } largest && row % 2 == 1)
+                    (lowest, highest) = (Math.Max(lowest, -largest - integers[i - columns]),
+                        Math.Min(highest, largest - integers[i - columns]));
+                integers[i] = (sbyte)Math.Clamp(MathF.Round(wished[column] / scales[column]), lowest, highest);
+                errors[i] = weights[i] - integers[i] * scales[column];
+            }
+        }
+        return integers;
+    }
+
     /// <summary>Rounds a matrix of the inputs by <paramref name="columns"/>.</summary>
     /// <param name="weights">The matrix, row by row.</param>
     /// <param name="columns">Outputs.</param>

@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Globalization;
 using Fleet.Quantization.Calibration;
 using Fleet.Quantization.Onnx;
@@ -22,6 +23,7 @@ internal sealed class QdqWriter
     private readonly QuantizationPlan _plan;
     private readonly IntegerForm _form;
     private readonly IReadOnlyDictionary<string, ValueRange> _ranges;
+    private readonly IReadOnlyDictionary<string, float[]> _weightScales;
     private readonly GridScales? _grids;
     private readonly ModelProto _model;
     private readonly Dictionary<string, string> _rounded = [];
@@ -34,9 +36,9 @@ internal sealed class QdqWriter
     private long _opset;
 
     private QdqWriter(OnnxGraph source, QuantizationPlan plan, IntegerForm form,
-        IReadOnlyDictionary<string, ValueRange> ranges, GridScales? grids)
+        IReadOnlyDictionary<string, ValueRange> ranges, IReadOnlyDictionary<string, float[]> weightScales, GridScales? grids)
     {
-        (_source, _plan, _form, _ranges, _grids) = (source, plan, form, ranges, grids);
+        (_source, _plan, _form, _ranges, _weightScales, _grids) = (source, plan, form, ranges, weightScales, grids);
         _model = source.Model.Clone();
         _model.Graph.Node.Clear();
         // Types of values in between are inferred again at load; kept, they would only add bytes.
@@ -48,13 +50,17 @@ internal sealed class QdqWriter
     /// <param name="plan">What becomes of it.</param>
     /// <param name="form">The integers.</param>
     /// <param name="ranges">The range of each of the plan's calibrated values.</param>
-    public static ModelProto Write(
-        OnnxGraph source, QuantizationPlan plan, IntegerForm form, IReadOnlyDictionary<string, ValueRange> ranges)
-        => new QdqWriter(source, plan, form, ranges, grids: null).Write();
+    /// <param name="weightScales">Scales of weights that lie on a grid already, by the first output of their operator.</param>
+    public static ModelProto Write(OnnxGraph source, QuantizationPlan plan, IntegerForm form,
+        IReadOnlyDictionary<string, ValueRange> ranges, IReadOnlyDictionary<string, float[]>? weightScales = null)
+        => new QdqWriter(source, plan, form, ranges, weightScales ?? FrozenDictionary<string, float[]>.Empty, grids: null).Write();
+
+    /// <summary>The scales of an operator's weights, by channel, where its bias does not ask for larger ones.</summary>
+    public static float[] FreeScalesOf(WeightedOperator weighted, IntegerForm form) => Free(weighted, form).Scales;
 
     /// <summary>The quantized model with scales that were searched or learned, at any width up to 8 bits.</summary>
     public static ModelProto Write(OnnxGraph source, QuantizationPlan plan, IntegerForm form, GridScales grids)
-        => new QdqWriter(source, plan, form, new Dictionary<string, ValueRange>(), grids).Write();
+        => new QdqWriter(source, plan, form, new Dictionary<string, ValueRange>(), FrozenDictionary<string, float[]>.Empty, grids).Write();
 
     private ModelProto Write()
     {
@@ -178,17 +184,21 @@ internal sealed class QdqWriter
 
     private ChannelWeights Rounded(WeightedOperator weighted, float[]? smallestScales)
     {
-        var free = RoundedOnce.Of(weighted.Weight,
-            (nameof(ChannelWeights), weighted.Axis, weighted.WeightFactor, weighted.HasOneScale, string.Join(',', weighted.Weight.Dims),
-                _form.IsUnsaturated ? (weighted.Node.OpType, weighted.Node.Int("group", 1)) : default),
-            () => ChannelWeights.Of(weighted.Values(), weighted.Extents, weighted.Axis,
-                _form.IsUnsaturated ? UnsaturatedScales.Of(weighted) : null));
+        var free = _weightScales.TryGetValue(weighted.Node.Output[0], out var scales)
+            ? ChannelWeights.On(new WeightGrid(scales, Levels.OfWeights(8), 8), weighted.Values(), weighted.Extents, weighted.Axis)
+            : Free(weighted, _form);
         // Hardly ever is a bias so large that it asks for more.
         return smallestScales is null || free.Scales.Zip(smallestScales).All(pair => pair.First >= pair.Second)
             ? free
             : ChannelWeights.Of(weighted.Values(), weighted.Extents, weighted.Axis,
                 [.. free.Scales.Zip(smallestScales, Math.Max)]);
     }
+
+    private static ChannelWeights Free(WeightedOperator weighted, IntegerForm form) => RoundedOnce.Of(weighted.Weight,
+        (nameof(ChannelWeights), weighted.Axis, weighted.WeightFactor, weighted.HasOneScale, string.Join(',', weighted.Weight.Dims),
+            form.IsUnsaturated ? (weighted.Node.OpType, weighted.Node.Int("group", 1)) : default),
+        () => ChannelWeights.Of(weighted.Values(), weighted.Extents, weighted.Axis,
+            form.IsUnsaturated ? UnsaturatedScales.Of(weighted) : null));
 
     /// <summary>Bits that a weight of <paramref name="bits"/> takes in a file for processors: ONNX has integers of 2, 4 and 8.</summary>
     public static int StoredBits(int bits) => bits <= 2 ? 2 : bits <= 4 ? 4 : 8;

@@ -90,6 +90,14 @@ internal sealed class Build(TimeProvider time)
                 Training = AugmentationTrials.With(spec.Distillation.Training, data.Training, trials),
             },
         };
+        CrossValidationReport? folds = null;
+        if (spec.Data!.Folds is { } count)
+        {
+            folds = new CrossValidation(spec, data, normalization, memory).Run(
+                new PartOf(progress, 0.03, 1 - 1.0 / count), cancellationToken);
+            (spec, progress) = (CrossValidation.With(spec, folds), new PartOf(progress, 1 - 1.0 / count, 1));
+            progress.Report(new BuildProgress($"Cross-validation: {string.Join("; ", folds.Networks)}", 0));
+        }
         Floor[] simple = [
             .. new SimpleModels(data, normalization, spec.Seed).Answers(
                 new Progress(progress, "Fitting simple models", 0.03, 0.03), cancellationToken),
@@ -161,9 +169,10 @@ internal sealed class Build(TimeProvider time)
             Widths = widths,
             Search = search,
             Augmentations = trials,
+            CrossValidation = folds,
             Floors = floors.Reports,
             Findings = [
-                .. FloorRules.Findings(floors.Reports, spec.Student.Family == "linear"),
+                .. FloorRules.Findings(floors.Reports, spec.Student!.Family == "linear"),
                 .. DecisionFigures.Findings(ofStudent, data.Classes), .. SplitFindings.Of(data, asked.Data!),
                 .. data.IsTeachers ? data.Notes.TakeLast(1) : [],
             ],

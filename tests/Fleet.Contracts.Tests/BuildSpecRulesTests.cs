@@ -89,27 +89,6 @@ public sealed partial class BuildSpecRulesTests
             "data.series needs one of maximumRemaining"),
         ["label columns of arrays"] = (spec => Data(spec, data => data with { Kind = "npz", Train = "x.npz", LabelColumns = ["a", "b"] }),
             "data.labelColumns is for data.kind 'csv'"),
-        ["patience without samples to wait by"] = (
-            spec => Data(Teaching(spec, training => training with { Patience = 2 }), data => data with { ValidationShare = 0 }),
-            "training.patience waits for a better epoch"),
-        ["cut of another kind"] = (spec => Data(spec, data => data with { Split = "space" }), "data.split 'space' is not known"),
-        ["cut in time through groups"] = (
-            spec => Data(spec, data => data with
-            {
-                Kind = "csv",
-                Train = "x.csv",
-                LabelColumn = "y",
-                Split = "time",
-                GroupColumn = "unit",
-            }),
-            "data.split 'time' goes by the order of samples"),
-        ["group column of arrays"] = (spec => Data(spec, data => data with { Kind = "npz", Train = "x.npz", GroupColumn = "unit" }),
-            "data.groupColumn names a column for data.kind 'csv'"),
-        ["weights of classes of another kind"] = (spec => Teaching(spec, training => training with { ClassWeights = "rare" }),
-            "teacher.training.classWeights 'rare' is not known"),
-        ["weights of classes where there are none"] = (
-            spec => Teaching(Regression(spec), training => training with { ClassWeights = "balanced" }),
-            "teacher.training.classWeights weighs classes"),
         ["no label column"] = (spec => Data(spec, data => data with { Kind = "csv", Train = "x.csv" }), "data.labelColumn"),
         ["validation share"] = (spec => Data(spec, data => data with { ValidationShare = 0.51 }), "data.validationShare 0.51"),
         ["test share"] = (spec => Data(spec, data => data with { TestShare = 0 }), "data.testShare 0"),
@@ -289,7 +268,10 @@ public sealed partial class BuildSpecRulesTests
         ["validation samples"] = (spec => spec with { Gate = spec.Gate with { ValidationSamples = 0 } }, "gate.validationSamples 0"),
     };
 
-    public static TheoryData<string> Broken => [.. Rows.Keys, .. TeacherRows.Keys];
+    private static Dictionary<string, (Func<BuildSpec, BuildSpec> Break, string Says)> AllRows
+        => new([.. Rows, .. TeacherRows, .. TrainingRows]);
+
+    public static TheoryData<string> Broken => [.. AllRows.Keys];
 
     [Fact]
     public void Sample_spec_breaks_no_rule() => Assert.Empty(BuildSpecRules.ProblemsOf(Samples.Spec()));
@@ -298,7 +280,7 @@ public sealed partial class BuildSpecRulesTests
     [MemberData(nameof(Broken))]
     public void Broken_rule_is_named_once_with_its_key_and_value(string rule)
     {
-        var (change, says) = Rows.TryGetValue(rule, out var row) ? row : TeacherRows[rule];
+        var (change, says) = AllRows[rule];
         Assert.Contains(says, Assert.Single(BuildSpecRules.ProblemsOf(change(Samples.Spec()))), StringComparison.Ordinal);
     }
 

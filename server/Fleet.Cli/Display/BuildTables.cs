@@ -29,6 +29,12 @@ internal static class BuildTables
 
         var measure = ReportMeasure.Of(report);
         WriteFloors(screen, report, measure);
+        if (report.CrossValidation is { } folds)
+        {
+            screen.WriteSentence($"Cross-validation on {folds.Folds} folds ({folds.Trainings} trainings): "
+                + $"{string.Join("; ", folds.Networks)}.");
+            screen.WriteLine();
+        }
         ClassTable.Write(screen, report);
         var agrees = report.Variants.Any(variant => variant.Scores?.Agreement is not null);
         var ranges = report.Variants.Any(variant => variant.Intervals.Count > 0);

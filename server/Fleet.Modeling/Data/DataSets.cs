@@ -67,8 +67,8 @@ internal static class DataSets
         }
         var unlabelled = spec.Unlabelled is null || spec.IsUnlabelled ? null
             : OfSameShape("Unlabelled", Read(spec, spec.Unlabelled, null, null, train, random, labelled: false));
-        // Cut even where the validation samples are given: it also mixes the classes of the training samples.
-        (training, var validation) = Cut(held is null ? spec.ValidationShare : 0);
+        // Cut even where the validation samples are given, or folds take their place: it also mixes the classes of the training samples.
+        (training, var validation) = Cut(held is null && spec.Folds is null ? spec.ValidationShare : 0);
         if (byTime) training = Splits.Cut(training, 0, random).Kept;
         if (held is not null) validation = Checked(held);
         if (training.Count < Math.Max(1, classes.Count) || judged.Count == 0)

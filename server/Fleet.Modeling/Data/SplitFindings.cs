@@ -16,10 +16,12 @@ internal static class SplitFindings
     /// <summary>Sentences; none where there are enough.</summary>
     public static IEnumerable<string> Of(DataSet data, DataSpec spec)
     {
+        // Folds chose, and nobody is held out.
+        if (spec.Folds is not null) yield break;
         if (data.Validation.Count == 0)
         {
             yield return $"No samples were held out to choose an epoch by (data.validationShare {Text(spec.ValidationShare)} of "
-                + $"{data.Training.Count}): networks are as their last step left them.";
+                + $"{data.Training.Count}): networks are as their last step left them; data.folds 5 chooses one by cross-validation.";
             yield break;
         }
         var counts = data.Validation.Labels is ClassLabels labels
@@ -42,8 +44,8 @@ internal static class SplitFindings
                 / training.Numbers.Concat(validation.Numbers).CountBy(number => number).Min(count => count.Value));
         share = Math.Ceiling(share * 100) / 100;
         return share <= 0.5
-            ? $" (data.validationShare {Text(share)}); with 0 none is chosen, and all samples are learned from"
-            : ", which needs more samples; with data.validationShare 0 none is chosen, and all samples are learned from";
+            ? $" (data.validationShare {Text(share)}); with data.folds 5 cross-validation chooses, and all samples are learned from"
+            : ", which needs more samples; with data.folds 5 cross-validation chooses, and all samples are learned from";
     }
 
     private static string Listed(string[] names) => names.Length <= 5

@@ -35,11 +35,7 @@ internal static class StudentTraining
         // A seed of its own: a student of the teacher's width must not begin as its copy.
         var seed = unchecked(spec.Seed + 1);
         using var network = new Network(plan, normalization, seed);
-        var epochs = teacher is null
-            ? TrainingLoop.Run(network, data.Training, data.Validation,
-                new TrainingPhase("labels", spec.Distillation.Training, seed, Checkpoint: memory.Training("distillation")),
-                new Progress(sink, "Training the student", 0.03, 0.66), cancellationToken)
-            : Distilled(network, spec, teacher, data, plan, seed, Path.GetDirectoryName(path)!, memory, sink, cancellationToken);
+        var epochs = Learned(network, spec, teacher, data, plan, seed, Path.GetDirectoryName(path)!, memory, sink, cancellationToken);
         epochs = [
             .. epochs,
             .. FineTuned(network, spec.Distillation, data, seed, memory.Training("fine-tuning"),
@@ -49,6 +45,26 @@ internal static class StudentTraining
         memory.Finish("student", epochs);
         return (plan, epochs);
     }
+
+    /// <summary>
+    /// What each epoch reaches on the validation samples of <paramref name="data"/> before fine-tuning; the student itself is not kept.
+    /// </summary>
+    public static IReadOnlyList<EpochReport> Judged(
+        BuildSpec spec, ITeacherModel? teacher, DataSet data, Normalization normalization, BuildMemory memory,
+        IProgress<BuildProgress> sink, CancellationToken cancellationToken)
+    {
+        var (plan, seed) = (PlanOf(spec, data), unchecked(spec.Seed + 1));
+        using var network = new Network(plan, normalization, seed);
+        return Learned(network, spec, teacher, data, plan, seed, memory.Folder, memory, sink, cancellationToken);
+    }
+
+    private static IReadOnlyList<EpochReport> Learned(
+        Network network, BuildSpec spec, ITeacherModel? teacher, DataSet data, NetworkPlan plan, int seed, string folder,
+        BuildMemory memory, IProgress<BuildProgress> sink, CancellationToken cancellationToken) => teacher is null
+            ? TrainingLoop.Run(network, data.Training, data.Validation,
+                new TrainingPhase("labels", spec.Distillation.Training, seed, Checkpoint: memory.Training("distillation")),
+                new Progress(sink, "Training the student", 0.03, 0.66), cancellationToken)
+            : Distilled(network, spec, teacher, data, plan, seed, folder, memory, sink, cancellationToken);
 
     private static IReadOnlyList<EpochReport> Distilled(
         Network network, BuildSpec spec, ITeacherModel teacher, DataSet data, NetworkPlan plan, int seed, string folder, BuildMemory memory,
@@ -99,7 +115,13 @@ internal static class StudentTraining
         var (distilling, alone) = (Course.Of(training, count), Course.Of(training, data.Training.Count));
         var steps = (long)distilling.Epochs * (count / distilling.BatchSize);
         var perEpoch = Math.Max(1, data.Training.Count / alone.BatchSize);
-        return training with { Epochs = (int)((steps + perEpoch - 1) / perEpoch), BatchSize = alone.BatchSize };
+        var epochs = (int)((steps + perEpoch - 1) / perEpoch);
+        return training with
+        {
+            Epochs = epochs,
+            BatchSize = alone.BatchSize,
+            StopAfter = training.StopAfter is { } stop ? Math.Clamp(stop * epochs / distilling.Epochs, 1, epochs) : null,
+        };
     }
 
     private static IReadOnlyList<EpochReport> FineTuned(
@@ -108,7 +130,12 @@ internal static class StudentTraining
     {
         if (distillation.FineTuneEpochs == 0) return [];
         var training = distillation.Training;
-        var tuning = training with { Epochs = distillation.FineTuneEpochs, LearningRate = training.LearningRate * FineTuneRate };
+        var tuning = training with
+        {
+            Epochs = distillation.FineTuneEpochs,
+            StopAfter = null,
+            LearningRate = training.LearningRate * FineTuneRate,
+        };
         return TrainingLoop.Run(network, data.Training, data.Validation,
             new TrainingPhase("fine-tuning", tuning, unchecked(seed + 1), Checkpoint: checkpoint), progress, cancellationToken);
     }

@@ -60,7 +60,7 @@ internal sealed class CandidateTrial(HeldOutParts parts, Normalization normaliza
         using var network = new Network(plan, normalization, seed);
         // As its last step leaves it: what judges does not choose an epoch as well.
         TrainingLoop.Run(network, seen, heldOut.Take(0),
-            new TrainingPhase("search", asked with { Epochs = epochs, BatchSize = batch, Patience = 0 }, seed),
+            new TrainingPhase("search", asked with { Epochs = epochs, BatchSize = batch, Patience = 0, StopAfter = null }, seed),
             new Progress(new Unheard(), "", 0, 1), cancellationToken);
         return network.Outputs(heldOut, cancellationToken);
     }

@@ -8,7 +8,7 @@ namespace Fleet.Modeling.Search;
 /// </summary>
 internal sealed class HeldOutParts
 {
-    private const int Folds = 3;
+    private const int FoldCount = 3;
 
     /// <summary>With so many validation samples one part tells enough: 500 answers have a standard error of about one point.</summary>
     private const int EnoughHeldOut = 500;
@@ -29,18 +29,18 @@ internal sealed class HeldOutParts
         : new HeldOutParts(data.Training, null, seed);
 
     /// <summary>Trainings for each repetition.</summary>
-    public int Trainings => _validation is null ? Folds : 1;
+    public int Trainings => _validation is null ? FoldCount : 1;
 
     /// <summary>True where other cuts tell more.</summary>
     public bool CanRepeat => _validation is null && _samples.Count < EnoughHeldOut;
 
     /// <summary>Samples that each training learns from.</summary>
-    public int TrainingSamples => _validation is null ? _samples.Count - _samples.Count / Folds : _samples.Count;
+    public int TrainingSamples => _validation is null ? _samples.Count - _samples.Count / FoldCount : _samples.Count;
 
     /// <summary>What it is, for people.</summary>
     public string Description => _validation is { } validation
         ? FormattableString.Invariant($"{validation.Count} validation samples")
-        : FormattableString.Invariant($"{Folds} folds of {_samples.Count} training samples");
+        : FormattableString.Invariant($"{FoldCount} folds of {_samples.Count} training samples");
 
     /// <summary>The samples that are judged over all folds of a repetition.</summary>
     public SampleSet Judged => _validation ?? _samples;
@@ -53,35 +53,7 @@ internal sealed class HeldOutParts
             yield return (_samples, [.. Enumerable.Range(0, validation.Count)]);
             yield break;
         }
-        var folds = FoldOfEach(number);
-        for (var fold = 0; fold < Folds; fold++)
-        {
-            int[] held = [.. Enumerable.Range(0, folds.Length).Where(sample => folds[sample] == fold)];
-            if (held.Length == 0) continue;
-            yield return (_samples.Pick([.. Enumerable.Range(0, folds.Length).Where(sample => folds[sample] != fold)]), held);
-        }
-    }
-
-    // Every class in proportion; samples of one thing stay together.
-    private int[] FoldOfEach(int repetition)
-    {
-        var random = new Random(unchecked(_seed * 31 + repetition));
-        var folds = new int[_samples.Count];
-        var units = Enumerable.Range(0, _samples.Count)
-            .GroupBy(sample => _samples.Origins is { } origins ? origins[sample] : sample)
-            .GroupBy(unit => _samples.Labels.GroupOf(unit.First()))
-            .OrderBy(group => group.Key);
-        var next = 0;
-        foreach (var group in units)
-        {
-            int[][] ofGroup = [.. group.Select(unit => unit.ToArray())];
-            random.Shuffle(ofGroup);
-            foreach (var unit in ofGroup)
-            {
-                foreach (var sample in unit) folds[sample] = next % Folds;
-                next++;
-            }
-        }
-        return folds;
+        foreach (var (training, held) in Folds.Of(_samples, FoldCount, unchecked(_seed * 31 + number)))
+            yield return (_samples.Pick(training), held);
     }
 }

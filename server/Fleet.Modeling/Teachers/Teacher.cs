@@ -25,19 +25,33 @@ internal sealed record Teacher(ITeacherModel Model, string Description, long Par
             var manners = model.Manners.Length > 0 ? $" ({model.Manners})" : "";
             return new Teacher(model, Path.GetFileName(given) + manners, model.Parameters, []);
         }
-        var plan = Families.Teacher(
-            spec.Family!, spec.Width, data.Training.SampleShape, Families.HeadFor(data), spec.Depth ?? 0, data.Training.Vocabulary);
+        var plan = PlanOf(spec, data);
         if (memory.Finished<IReadOnlyList<EpochReport>>("teacher") is not { } epochs || !File.Exists(path))
         {
-            using var network = new Network(plan, normalization, seed);
-            epochs = TrainingLoop.Run(network, data.Training, data.Validation,
+            epochs = Train(spec, data, normalization, path,
                 new TrainingPhase("teacher", spec.Training, seed, Checkpoint: memory.Training("teacher")),
                 new Progress(sink, "Training the teacher", 0.03, 0.45), cancellationToken);
-            CheckedExport.Write(network, path, data.Test);
             memory.Finish("teacher", epochs);
         }
         return new Teacher(Open(path, data), plan.Description, plan.Parameters(), epochs);
     }
+
+    /// <summary>Trains a teacher on the labels and leaves it at <paramref name="path"/>.</summary>
+    public static IReadOnlyList<EpochReport> Train(
+        TeacherSpec spec, DataSet data, Normalization normalization, string path, TrainingPhase phase, Progress progress,
+        CancellationToken cancellationToken)
+    {
+        using var network = new Network(PlanOf(spec, data), normalization, phase.Seed);
+        var epochs = TrainingLoop.Run(network, data.Training, data.Validation, phase, progress, cancellationToken);
+        CheckedExport.Write(network, path, data.Test);
+        return epochs;
+    }
+
+    /// <summary>One that was trained and left at <paramref name="path"/>.</summary>
+    public static ITeacherModel OpenTrained(string path, DataSet data) => Open(path, data);
+
+    private static NetworkPlan PlanOf(TeacherSpec spec, DataSet data) => Families.Teacher(
+        spec.Family!, spec.Width, data.Training.SampleShape, Families.HeadFor(data), spec.Depth ?? 0, data.Training.Vocabulary);
 
     /// <summary>Opens a teacher that is given.</summary>
     /// <param name="spec">Names its file.</param>

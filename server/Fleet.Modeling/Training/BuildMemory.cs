@@ -15,7 +15,7 @@ namespace Fleet.Modeling.Training;
 internal sealed class BuildMemory
 {
     /// <summary>Part of the digest: a program that keeps something else, or computes otherwise, raises it and begins again.</summary>
-    private const int Format = 5;
+    private const int Format = 6;
 
     /// <summary>A checkpoint of a student is written in milliseconds, one of a large teacher in a second.</summary>
     private static readonly TimeSpan Interval = TimeSpan.FromMinutes(1);
@@ -48,6 +48,16 @@ internal sealed class BuildMemory
     /// <summary>Keeps what came out of something that need not be done again. Files that belong to it must be on the disk.</summary>
     public void Finish<T>(string name, T result)
         where T : class => DurableFile.Write(PathOf(name + ".json"), JsonSerializer.SerializeToUtf8Bytes(result));
+
+    /// <summary>The memory of a part of the build, such as a fold, which has trainings of the same names.</summary>
+    public BuildMemory Part(string name)
+    {
+        Directory.CreateDirectory(PathOf(name));
+        return new BuildMemory(PathOf(name));
+    }
+
+    /// <summary>Where a part may keep its files.</summary>
+    public string Folder => _folder;
 
     /// <summary>Forgets everything.</summary>
     public void Forget()

@@ -10,8 +10,8 @@ namespace Fleet.Modeling.Training;
 
 /// <summary>
 /// Runs through the epochs of a training and leaves the trainee with the state of the one that did best on the validation
-/// samples, or of the last one where there are none. With a checkpoint it goes on where it was kept. Runs on the calling thread from
-/// start to end: dispose scopes belong to a thread.
+/// samples, or of the last one where there are none or these only judge. With a checkpoint it goes on where it was kept. Runs on the
+/// calling thread from start to end: dispose scopes belong to a thread.
 /// </summary>
 internal static class EpochLoop
 {
@@ -30,6 +30,7 @@ internal static class EpochLoop
     {
         var planned = plan.Phases.SelectMany(
             (phase, index) => Enumerable.Range(1, phase.Epochs).Select(number => (Phase: index, Number: number))).ToArray();
+        var end = Math.Min(planned.Length, plan.StopAfter ?? planned.Length);
         var steps = (long)planned.Length * batches.PerEpoch;
         using var uncollected = new UncollectedSteps();
         var bestState = Snapshot(trainee);
@@ -38,12 +39,12 @@ internal static class EpochLoop
             Tensor[] Kept() => [.. trainee.State(), .. bestState, .. plan.Others];
             var at = plan.Checkpoint?.Load(Kept(), plan.Optimizers) ?? TrainingPosition.Start;
             if (at != TrainingPosition.Start)
-                progress.Report((double)at.Epoch / planned.Length,
+                progress.Report((double)at.Epoch / end,
                     $"goes on in epoch {Math.Min(at.Epoch + 1, planned.Length)} of {planned.Length}");
             var epochs = at.Epochs.ToList();
             var (best, bestEpoch) = (at.Best, at.BestEpoch);
             bool Waits(int epoch) => plan.Patience == 0 || validation.Count == 0 || epoch <= bestEpoch + plan.Patience;
-            for (var epoch = at.Epoch; epoch < planned.Length && Waits(epoch); epoch++)
+            for (var epoch = at.Epoch; epoch < end && Waits(epoch); epoch++)
             {
                 var (phase, number) = planned[epoch];
                 var (name, length) = plan.Phases[phase];
@@ -57,7 +58,7 @@ internal static class EpochLoop
                     var count = (long)epoch * batches.PerEpoch + batch;
                     uncollected.Next();
                     loss += step(new StepAt(phase, epoch, count, indices, LearningRate.At(count, steps, plan.LearningRate)));
-                    progress.Report((count + 1.0) / steps,
+                    progress.Report((count + 1.0) / (end * batches.PerEpoch),
                         epochs.Count == 0 ? "" : $"{named}epoch {number} of {length}{Reached(epochs[^1])}");
                 }
                 trainee.Settle(batches.Samples, cancellationToken);
@@ -84,7 +85,7 @@ internal static class EpochLoop
                 at = new TrainingPosition(epoch + 1, 0, 0, epochs, best, bestEpoch);
                 plan.Checkpoint?.Save(at, Kept(), plan.Optimizers);
             }
-            if (best is not null) Restore(trainee, bestState);
+            if (best is not null && plan.Chooses) Restore(trainee, bestState);
             return epochs;
         }
         finally

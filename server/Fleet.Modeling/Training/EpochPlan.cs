@@ -11,6 +11,12 @@ internal sealed record EpochPlan(IReadOnlyList<(string Name, int Epochs)> Phases
     /// <summary>Epochs without a better one after which the training ends; 0 for never.</summary>
     public int Patience { get; init; }
 
+    /// <summary>Epochs after which the training ends, on the curve of all; null for all.</summary>
+    public int? StopAfter { get; init; }
+
+    /// <summary>False where validation samples only judge each epoch, and the last one stands.</summary>
+    public bool Chooses { get; init; } = true;
+
     /// <summary>What steps change beside the trainee.</summary>
     public IReadOnlyList<Tensor> Others { get; init; } = [];
 

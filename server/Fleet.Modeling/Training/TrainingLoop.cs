@@ -35,6 +35,8 @@ internal static class TrainingLoop
         var plan = new EpochPlan([(phase.Name, course.Epochs)], spec.LearningRate, [optimizer])
         {
             Patience = spec.Patience,
+            StopAfter = spec.StopAfter,
+            Chooses = phase.Chooses,
             Others = [.. objective.State],
             Checkpoint = phase.Checkpoint,
         };

@@ -9,4 +9,8 @@ namespace Fleet.Modeling.Training;
 /// <param name="Objective">What it makes small; null for the distance from the labels.</param>
 /// <param name="Checkpoint">Where it is kept in case the process ends; null for nowhere.</param>
 internal sealed record TrainingPhase(
-    string Name, TrainingSpec Training, int Seed, IObjective? Objective = null, Checkpoint? Checkpoint = null);
+    string Name, TrainingSpec Training, int Seed, IObjective? Objective = null, Checkpoint? Checkpoint = null)
+{
+    /// <summary>False where validation samples only judge each epoch, and the last one stands.</summary>
+    public bool Chooses { get; init; } = true;
+}

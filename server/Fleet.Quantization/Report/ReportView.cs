@@ -101,6 +101,7 @@ internal sealed record ReportView
         DetailsTitle = "The build spec and its data",
         Details = [
             $"Samples: {SamplesOf(report)}.", .. report.Data?.Notes ?? [], .. Tried(report.Augmentations),
+            .. Folded(report.CrossValidation),
             $"SHA-256 of the data: {report.DataSha256}",
         ],
         Asked = JsonSerializer.Serialize(report.Spec, FleetJson.Indented.BuildSpec),
@@ -177,6 +178,13 @@ internal sealed record ReportView
         if (trials.FirstOrDefault(trial => trial.Used) is { } used)
             yield return $"Variations of samples: {used.Name}; the loss on held-out samples was "
                 + string.Join(", ", trials.Select(trial => Invariant($"{trial.Loss:0.000} with {trial.Name}"))) + ".";
+    }
+
+    private static IEnumerable<string> Folded(CrossValidationReport? found)
+    {
+        if (found is not null)
+            yield return Invariant($"Cross-validation on {found.Folds} folds of the training samples ({found.Trainings} trainings): ")
+                + $"{string.Join("; ", found.Networks)}. What is built learned from all of them.";
     }
 
     private static string Searched(IReadOnlyList<WidthTrial>? tried)

@@ -64,6 +64,9 @@ public sealed record BuildReport
     /// <summary>Variations of samples that were tried before the training; empty where the spec says which.</summary>
     public IReadOnlyList<AugmentationTrial> Augmentations { get; set; } = [];
 
+    /// <summary>How long networks were trained by cross-validation; absent where the spec has no <c>data.folds</c>.</summary>
+    public CrossValidationReport? CrossValidation { get; init; }
+
     /// <summary>The widths that were tried for a student of width <c>auto</c>, in order; absent when its width was given.</summary>
     public IReadOnlyList<WidthTrial>? Widths { get; init; }
 

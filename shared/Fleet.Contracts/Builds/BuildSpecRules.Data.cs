@@ -14,6 +14,9 @@ public static partial class BuildSpecRules
     /// <summary>How samples are cut.</summary>
     public static readonly IReadOnlyList<string> DataSplits = ["random", "time"];
 
+    /// <summary>Most folds of a cross-validation, each of which is a training.</summary>
+    public const int MaximumFolds = 20;
+
     /// <summary>Most bands that are made of sound.</summary>
     public const int MaximumMels = 256;
 
@@ -56,6 +59,7 @@ public static partial class BuildSpecRules
             $"data.table is for tables (data.kind 'csv'), not for '{spec.Kind}'.");
         problems.Require(spec.Layout is null || isOpen || spec.Kind is "npz" or "npy" or "idx",
             $"data.layout is for arrays (data.kind 'npz', 'npy' and 'idx'); samples of '{spec.Kind}' have their channels in front.");
+        JudgeFolds(spec, problems);
         JudgeFolder(spec, isOpen, problems);
         JudgeFeatures(spec, isOpen, problems);
         problems.Require(spec.Kind == "text" || isOpen || spec.Text is null, $"data.text is for data.kind 'text', not for '{spec.Kind}'.");
@@ -72,6 +76,16 @@ public static partial class BuildSpecRules
             $"data.testShare {spec.TestShare} must be above 0 and at most 0.5.");
         problems.Require(spec.SampleShape is null || spec.SampleShape.All(extent => extent > 0),
             "data.sampleShape must hold positive extents.");
+    }
+
+    private static void JudgeFolds(DataSpec spec, Problems problems)
+    {
+        if (spec.Folds is not { } folds) return;
+        problems.Require(folds is >= 2 and <= MaximumFolds, $"data.folds {folds} must be within 2..{MaximumFolds}.");
+        problems.Require(spec.Split != "time",
+            "data.folds cuts at random, and data.split 'time' keeps what is later apart; leave one of them out.");
+        problems.Require(spec.Text?.ValidationSplits is null,
+            "data.folds chooses epochs without validation samples, and data.text.validationSplits names some; leave one of them out.");
     }
 
     private static void JudgeUnlabelled(DataSpec spec, Problems problems)

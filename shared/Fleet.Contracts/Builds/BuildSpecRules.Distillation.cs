@@ -85,9 +85,26 @@ public static partial class BuildSpecRules
         }
     }
 
+    // Folds say where a training ends.
+    private static void JudgeStops(BuildSpec spec, DataSpec data, Problems problems)
+    {
+        if (data.Folds is null) return;
+        (string Key, TrainingSpec? Training)[] trainings = [
+            ("teacher.training", spec.Teacher?.Training), ("distillation.training", spec.Distillation.Training),
+        ];
+        foreach (var (key, training) in trainings)
+        {
+            problems.Require(training?.StopAfter is null, $"{key}.stopAfter is found by data.folds; leave one of them out.");
+            problems.Require(training is not { Patience: > 0 },
+                $"{key}.patience waits for validation samples, and with data.folds there are none; leave one of them out.");
+        }
+    }
+
     private static void JudgeTraining(string key, TrainingSpec training, ModelTask task, Problems problems)
     {
         problems.Require(training.Epochs is null or (>= 1 and <= 10_000), $"{key}.epochs {training.Epochs} must be within 1..10000.");
+        problems.Require(training.StopAfter is not { } stop || (stop >= 1 && stop <= (training.Epochs ?? 10_000)),
+            $"{key}.stopAfter {training.StopAfter} must be within 1 and the epochs.");
         problems.Require(training.BatchSize is null or (>= 2 and <= 65_536),
             $"{key}.batchSize {training.BatchSize} must be within 2..65536.");
         problems.Require(training.LearningRate is > 0 and <= 10,

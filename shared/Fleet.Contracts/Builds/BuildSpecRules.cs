@@ -23,6 +23,7 @@ public static partial class BuildSpecRules
             problems.Require(!data.IsUnlabelled || spec.Student?.IsSearched != true,
                 "student.family auto compares students by labels, and data.train is not given: name a family, or give labelled samples.");
             if (spec.Student is { } student) JudgeStudent(student, data, problems);
+            JudgeStops(spec, data, problems);
             var isPatient = spec.Teacher?.Training.Patience > 0 || spec.Distillation.Training.Patience > 0;
             problems.Require(!isPatient || data.ValidationShare > 0 || data.Text?.ValidationSplits is not null,
                 "training.patience waits for a better epoch on validation samples, and data.validationShare 0 holds none out.");

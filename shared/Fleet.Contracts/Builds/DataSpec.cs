@@ -129,6 +129,13 @@ public sealed record DataSpec
     /// </summary>
     public double ValidationShare { get; set; } = 0.1;
 
+    /// <summary>
+    /// Cross-validation, for few samples: the training samples are cut into so many folds, teacher and student are trained once without
+    /// each, the epoch is taken that did best on what was left out on average, and then they learn from all samples. Takes the place of
+    /// <see cref="ValidationShare"/>; absent: none.
+    /// </summary>
+    public int? Folds { get; init; }
+
     /// <summary>Share held out for the test scores when no test file is given, 0 to 0.5.</summary>
     public double TestShare { get; set; } = 0.2;
 

@@ -7,6 +7,12 @@ public sealed record TrainingSpec
     public int? Epochs { get; set; }
 
     /// <summary>
+    /// Epochs after which the run ends, while the learning rate goes along the curve of all <see cref="Epochs"/>, as a run does that one
+    /// looked up as the best; absent: all of them.
+    /// </summary>
+    public int? StopAfter { get; set; }
+
+    /// <summary>
     /// Samples a step; absent: the power of two near a sixteenth of the training samples, from 8 to 128.
     /// </summary>
     public int? BatchSize { get; set; }

@@ -145,9 +145,9 @@ public sealed class LabelTests : IDisposable
         => AssertSays(Refused(Npz(Numbers(_ => 0))), "one class (0)");
 
     [Theory]
-    [InlineData(0, "No samples were held out", "data.validationShare 0 of 101", "last step")]
+    [InlineData(0, "No samples were held out", "data.validationShare 0 of 101", "last step", "data.folds 5")]
     [InlineData(0.05, "chosen by 6 validation samples, with less than 2 of '1'", "20, and 2 of each class, would do",
-        "(data.validationShare 0.2)")]
+        "(data.validationShare 0.2)", "data.folds 5")]
     public void Too_few_samples_to_choose_by_are_said_with_how_many_would_do(double share, params string[] said)
     {
         var spec = Npz(Numbers(i => i < 12 ? 1 : 0)) with { ValidationShare = share };

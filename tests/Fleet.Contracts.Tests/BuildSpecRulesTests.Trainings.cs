@@ -1,0 +1,42 @@
+using Fleet.Contracts.Builds;
+
+namespace Fleet.Contracts.Tests;
+
+/// <summary>The rows on how samples are cut, how classes are weighed and how long a training is.</summary>
+public sealed partial class BuildSpecRulesTests
+{
+    private static readonly Dictionary<string, (Func<BuildSpec, BuildSpec> Break, string Says)> TrainingRows = new()
+    {
+        ["patience without samples to wait by"] = (
+            spec => Data(Teaching(spec, training => training with { Patience = 2 }), data => data with { ValidationShare = 0 }),
+            "training.patience waits for a better epoch"),
+        ["one fold"] = (spec => Data(spec, data => data with { Folds = 1 }), "data.folds 1 must be within 2..20."),
+        ["folds through time"] = (spec => Data(spec, data => data with { Folds = 5, Split = "time" }), "data.folds cuts at random"),
+        ["patience with folds"] = (
+            spec => Data(Teaching(spec, training => training with { Patience = 2 }), data => data with { Folds = 5 }),
+            "teacher.training.patience waits for validation samples"),
+        ["folds and where to stop"] = (
+            spec => Data(Teaching(spec, training => training with { Epochs = 20, StopAfter = 7 }), data => data with { Folds = 5 }),
+            "teacher.training.stopAfter is found by data.folds"),
+        ["stop after the end"] = (
+            spec => Teaching(spec, training => training with { Epochs = 20, StopAfter = 21 }), "teacher.training.stopAfter 21 must be"),
+        ["cut of another kind"] = (spec => Data(spec, data => data with { Split = "space" }), "data.split 'space' is not known"),
+        ["cut in time through groups"] = (
+            spec => Data(spec, data => data with
+            {
+                Kind = "csv",
+                Train = "x.csv",
+                LabelColumn = "y",
+                Split = "time",
+                GroupColumn = "unit",
+            }),
+            "data.split 'time' goes by the order of samples"),
+        ["group column of arrays"] = (spec => Data(spec, data => data with { Kind = "npz", Train = "x.npz", GroupColumn = "unit" }),
+            "data.groupColumn names a column for data.kind 'csv'"),
+        ["weights of classes of another kind"] = (spec => Teaching(spec, training => training with { ClassWeights = "rare" }),
+            "teacher.training.classWeights 'rare' is not known"),
+        ["weights of classes where there are none"] = (
+            spec => Teaching(Regression(spec), training => training with { ClassWeights = "balanced" }),
+            "teacher.training.classWeights weighs classes"),
+    };
+}

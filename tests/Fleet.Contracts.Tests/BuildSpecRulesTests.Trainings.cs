@@ -20,6 +20,18 @@ public sealed partial class BuildSpecRulesTests
             "teacher.training.stopAfter is found by data.folds"),
         ["stop after the end"] = (
             spec => Teaching(spec, training => training with { Epochs = 20, StopAfter = 21 }), "teacher.training.stopAfter 21 must be"),
+        ["focus on nothing"] = (spec => Teaching(spec, training => training with { Focal = 0 }), "teacher.training.focal 0 must be"),
+        ["focus without classes"] = (spec => Teaching(Regression(spec), training => training with { Focal = 2 }),
+            "teacher.training.focal is a loss of classes"),
+        ["focus on smooth labels"] = (spec => Teaching(spec, training => training with { Focal = 2, LabelSmoothing = 0.1 }),
+            "teacher.training.focal counts what is sure less"),
+        ["sampling of no kind"] = (spec => Teaching(spec, training => training with { Sampling = "rare" }),
+            "teacher.training.sampling 'rare' is not known; it is one of random, balanced"),
+        ["balanced twice"] = (
+            spec => Teaching(spec, training => training with { Sampling = "balanced", ClassWeights = "balanced" }),
+            "teacher.training.sampling and teacher.training.classWeights are both"),
+        ["sampling without classes"] = (spec => Teaching(Regression(spec), training => training with { Sampling = "balanced" }),
+            "teacher.training.sampling draws classes alike"),
         ["cut of another kind"] = (spec => Data(spec, data => data with { Split = "space" }), "data.split 'space' is not known"),
         ["cut in time through groups"] = (
             spec => Data(spec, data => data with

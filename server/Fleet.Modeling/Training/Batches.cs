@@ -5,8 +5,14 @@ using static TorchSharp.torch;
 namespace Fleet.Modeling.Training;
 
 /// <summary>Shuffles samples and makes tensors of them, the same way for the same seed.</summary>
-internal sealed class Batches(SampleSet samples, int size, Augmentation augmentation, Device device)
+/// <param name="samples">What is learned from.</param>
+/// <param name="size">Samples of a batch.</param>
+/// <param name="augmentation">Varies them.</param>
+/// <param name="device">Where tensors are made.</param>
+/// <param name="isBalanced">True where each class comes equally often.</param>
+internal sealed class Batches(SampleSet samples, int size, Augmentation augmentation, Device device, bool isBalanced = false)
 {
+    private readonly BalancedOrder? _balanced = isBalanced ? new BalancedOrder((ClassLabels)samples.Labels) : null;
     private readonly int[] _order = [.. Enumerable.Range(0, samples.Count)];
 
     /// <summary>The samples.</summary>
@@ -20,7 +26,9 @@ internal sealed class Batches(SampleSet samples, int size, Augmentation augmenta
     {
         // From the same beginning each time: an epoch's order does not depend on which epochs this process went through.
         for (var i = 0; i < _order.Length; i++) _order[i] = i;
-        new Random(unchecked(augmentation.Seed * 31 + epoch)).Shuffle(_order);
+        var random = new Random(unchecked(augmentation.Seed * 31 + epoch));
+        if (_balanced is { } balanced) balanced.Fill(_order, random);
+        else random.Shuffle(_order);
         for (var number = 0; number < PerEpoch; number++) yield return (_order[(number * size)..((number + 1) * size)], number);
     }
 

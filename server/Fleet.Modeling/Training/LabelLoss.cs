@@ -13,11 +13,14 @@ internal abstract class LabelLoss
     /// <param name="spec">Its settings.</param>
     public static LabelLoss Of(SampleLabels labels, TrainingSpec spec) => labels switch
     {
-        ClassLabels classes => new OfClasses(spec.LabelSmoothing, spec.ClassWeights == "balanced" ? Balanced(classes) : null),
+        ClassLabels classes => Classified(spec, spec.ClassWeights == "balanced" ? Balanced(classes) : null),
         ValueLabels values => new OfValues(values.Deviation(), spec.HuberDelta),
         BoxLabels boxes => new OfBoxes(new BoxLoss(boxes.Grid)),
         _ => throw new NotSupportedException($"Nothing is trained on {labels.GetType().Name}."),
     };
+
+    private static LabelLoss Classified(TrainingSpec spec, float[]? weights)
+        => spec.Focal is { } focus ? new OfHardClasses(focus, weights) : new OfClasses(spec.LabelSmoothing, weights);
 
     /// <summary>The mean over a batch.</summary>
     public abstract Tensor Of(Tensor outputs, Tensor labels);
@@ -43,6 +46,25 @@ internal abstract class LabelLoss
     {
         public override Tensor Of(Tensor outputs, Tensor labels) => functional.cross_entropy(
             outputs, labels, weight: weights is null ? null : tensor(weights, device: outputs.device), label_smoothing: smoothing);
+    }
+
+    /// <summary>
+    /// Focal loss, -(1 - p)^focus log p of the label's probability p (Lin et al., arXiv 1708.02002): what is decided well already counts
+    /// little. With weights of classes the weighted mean, as for cross entropy.
+    /// </summary>
+    private sealed class OfHardClasses(double focus, float[]? weights) : LabelLoss
+    {
+        /// <summary>Below it the slope of a root has no end.</summary>
+        private const double SmallestDoubt = 1e-6;
+
+        public override Tensor Of(Tensor outputs, Tensor labels)
+        {
+            var logarithm = functional.log_softmax(outputs, 1).gather(1, labels.unsqueeze(1)).squeeze(1);
+            var losses = -(-logarithm.expm1()).clamp_min(SmallestDoubt).pow(focus) * logarithm;
+            if (weights is null) return losses.mean();
+            var ofSamples = tensor(weights, device: outputs.device).to_type(losses.dtype).index_select(0, labels);
+            return (losses * ofSamples).sum() / ofSamples.sum();
+        }
     }
 
     /// <summary>

@@ -10,6 +10,9 @@ public static partial class BuildSpecRules
     /// <summary>How classes are weighed against each other.</summary>
     public static readonly IReadOnlyList<string> ClassWeightings = ["none", "balanced"];
 
+    /// <summary>How samples are drawn.</summary>
+    public static readonly IReadOnlyList<string> Samplings = ["random", "balanced"];
+
     /// <summary>Most losses in one sum.</summary>
     public const int MaximumLosses = 16;
 
@@ -85,6 +88,21 @@ public static partial class BuildSpecRules
         }
     }
 
+    private static void JudgeImbalance(string key, TrainingSpec training, ModelTask task, Problems problems)
+    {
+        problems.OneOf($"{key}.sampling", training.Sampling ?? "random", Samplings);
+        problems.Require(training.Sampling is not "balanced" || task == ModelTask.Classification,
+            $"{key}.sampling draws classes alike, and data.task is '{Word(task)}'.");
+        problems.Require(training is not { Sampling: "balanced", ClassWeights: "balanced" },
+            $"{key}.sampling and {key}.classWeights are both 'balanced': rare classes would count twice over; leave one of them out.");
+        problems.Require(training.Focal is null or (> 0 and <= 10),
+            FormattableString.Invariant($"{key}.focal {training.Focal} must be above 0 and at most 10."));
+        problems.Require(training.Focal is null || task == ModelTask.Classification,
+            $"{key}.focal is a loss of classes, and data.task is '{Word(task)}'.");
+        problems.Require(training.Focal is null || training.LabelSmoothing == 0,
+            $"{key}.focal counts what is sure less, and {key}.labelSmoothing makes nothing sure; leave one of them out.");
+    }
+
     // Folds say where a training ends.
     private static void JudgeStops(BuildSpec spec, DataSpec data, Problems problems)
     {
@@ -117,6 +135,7 @@ public static partial class BuildSpecRules
         problems.OneOf($"{key}.classWeights", training.ClassWeights ?? "none", ClassWeightings);
         problems.Require(training.ClassWeights is not "balanced" || task == ModelTask.Classification,
             $"{key}.classWeights weighs classes, and data.task is '{Word(task)}'.");
+        JudgeImbalance(key, training, task, problems);
         problems.Require(training.HuberDelta is null or (> 0 and <= 1e6),
             $"{key}.huberDelta {training.HuberDelta} must be above 0 and at most 1000000.");
         problems.Require(training.HuberDelta is null || task == ModelTask.Regression, $"{key}.huberDelta is for data.task 'regression'.");

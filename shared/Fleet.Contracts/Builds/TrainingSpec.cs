@@ -58,6 +58,18 @@ public sealed record TrainingSpec
     public string? ClassWeights { get; init; }
 
     /// <summary>
+    /// Focal loss with this exponent, above 0 and at most 10, against the labels: what is decided well already counts less, by
+    /// (1 - p)^focal of the label's probability p (Lin et al., arXiv 1708.02002, where it is 2); absent: cross entropy.
+    /// </summary>
+    public double? Focal { get; init; }
+
+    /// <summary>
+    /// <c>balanced</c>: each class is drawn as often as every other, so that it counts alike against a teacher as well, and samples of rare
+    /// classes come several times an epoch; absent or <c>random</c>: each sample once an epoch.
+    /// </summary>
+    public string? Sampling { get; init; }
+
+    /// <summary>
     /// Regression: errors beyond this many deviations of the labels count by their size and no longer by their square (Huber's loss);
     /// absent: all by their square.
     /// </summary>

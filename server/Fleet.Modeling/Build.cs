@@ -56,6 +56,12 @@ internal sealed class Build(TimeProvider time)
 
         progress.Report(new BuildProgress("Reading the data", 0));
         var data = DataSets.Load(spec.Data!, Families.SampleRank(spec.Student!.Family, spec.Teacher!.TrainedFamily), spec.Seed);
+        if (data.Task == ModelTask.MultiLabel)
+        {
+            // Found out by the labels: now it is known what holds.
+            spec = spec with { Data = spec.Data! with { Task = data.Task } };
+            if (BuildSpecRules.ProblemsOf(spec) is { Count: > 0 } other) throw new BuildException(string.Join(" ", other));
+        }
         foreach (var note in data.Notes) progress.Report(new BuildProgress(note, 0.01));
         progress.Report(new BuildProgress($"Reading the data: {LabelSummary.Of(data)}", 0.01));
         if (data.Training.Labels is NoLabels)
@@ -188,12 +194,14 @@ internal sealed class Build(TimeProvider time)
                 : Describe(teacher.Description, teacher.Parameters, teacher.Model.Path, teacherScores!, teacher.Epochs) with
                 {
                     Intervals = floors.Teacher,
+                    Labels = LabelTable.Of(data.Test, taught),
                     Decisions = ofTeacher,
                 },
             Student = Describe(student.Description, student.Parameters(), File("student.onnx"), studentScores,
                 [.. epochs, .. trainedEpochs]) with
             {
                 Intervals = floors.Student,
+                Labels = LabelTable.Of(data.Test, learned),
                 Decisions = ofStudent,
             },
             Inputs = [

@@ -1,4 +1,5 @@
 using Fleet.Contracts.Builds;
+using Fleet.Contracts.Tasks;
 
 namespace Fleet.Contracts.Tests;
 
@@ -32,6 +33,20 @@ public sealed partial class BuildSpecRulesTests
             "teacher.training.sampling and teacher.training.classWeights are both"),
         ["sampling without classes"] = (spec => Teaching(Regression(spec), training => training with { Sampling = "balanced" }),
             "teacher.training.sampling draws classes alike"),
+        ["classes where samples have several labels"] = (
+            spec => Data(Teaching(spec, training => training with { ClassWeights = "balanced" }),
+                data => data with { Task = ModelTask.MultiLabel }),
+            "teacher.training.classWeights weighs classes, and data.task is 'multiLabel'"),
+        ["loss of one class where samples have several"] = (
+            spec => Data(spec, data => data with { Task = ModelTask.MultiLabel }) with
+            {
+                Distillation = new DistillationSpec { Losses = [new LossSpec { Loss = "dkd" }] },
+            }, "loss 'dkd' needs classes, and data.task is 'multiLabel'; use one of attention, feature, logit"),
+        ["grid where samples have several labels"] = (
+            spec => Data(spec, data => data with { Task = ModelTask.MultiLabel }) with
+            {
+                QuantizationAware = new QuantizationAwareSpec { Method = "qkd" },
+            }, "quantizationAware is not for data.task 'multiLabel'"),
         ["cut of another kind"] = (spec => Data(spec, data => data with { Split = "space" }), "data.split 'space' is not known"),
         ["cut in time through groups"] = (
             spec => Data(spec, data => data with

@@ -12,6 +12,7 @@ internal static class ClassTable
 
     public static void Write(Shell screen, BuildReport report)
     {
+        WriteLabels(screen, report);
         if (report.Student.Decisions is not { } student || student.Classes.Count != report.Classes.Count) return;
         Cell[] Beside(Cell teacher) => report.Teacher is null ? [] : [teacher];
         var table = new Sheet(["class", ">training", ">test", ">recall", ">precision",
@@ -35,6 +36,25 @@ internal static class ClassTable
             + (student is { Temperature: { } temperature, CalibrationErrorAfter: { } after }
                 ? string.Create(invariant, $"; with a temperature of {temperature:0.00} the error is {Figures.Percent(after)}")
                 : "") + ".");
+        screen.WriteLine();
+    }
+
+    private static void WriteLabels(Shell screen, BuildReport report)
+    {
+        var student = report.Student.Labels;
+        if (student.Count == 0 || student.Count != report.Classes.Count) return;
+        var taught = report.Teacher?.Labels;
+        var table = new Sheet(["label", ">training", ">test", ">recall", ">precision", ">F1", ">average precision",
+            .. taught is { Count: > 0 } ? [">teacher F1?"] : Array.Empty<string>()]);
+        var isCut = student.Count > MostRows;
+        foreach (var (number, figures) in student.Index().OrderBy(one => isCut ? one.Item.F1 : 0).Take(MostRows))
+            table.Add([report.Classes[number],
+                report.ClassCounts.ElementAtOrDefault(number) is { } counts ? Figures.Count(counts.Training) : Figures.None,
+                Figures.Count(figures.Samples), Figures.Percent(figures.Recall), Figures.Percent(figures.Precision),
+                Figures.Percent(figures.F1), Figures.Percent(figures.AveragePrecision),
+                .. taught is { Count: > 0 } ? [Figures.Percent(taught[number].F1)] : Array.Empty<Cell>()]);
+        screen.Write(table);
+        if (isCut) screen.WriteSentence($"These {MostRows} of {student.Count} labels are found least.");
         screen.WriteLine();
     }
 }

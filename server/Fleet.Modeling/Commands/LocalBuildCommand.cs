@@ -75,7 +75,8 @@ internal static class LocalBuildCommand
         string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
         void Network(string name, NetworkReport network)
             => Console.WriteLine(Text(
-                $"{name,-16}{network.Parameters,12:N0} parameters {network.Bytes,12:N0} bytes  accuracy {network.Scores.Accuracy:0.0000}"));
+                $"{name,-16}{network.Parameters,12:N0} parameters {network.Bytes,12:N0} bytes  ")
+                + $"{(network.Scores.Metrics is [var figure, ..] ? $"{figure.Title().ToLowerInvariant()} {figure.Text()}" : "")}");
         if (report.Teacher is { } teacher) Network("teacher", teacher);
         Network(report.Spec.Source is null ? "student" : "model", report.Student);
         foreach (var finding in report.Findings) Console.WriteLine(finding);

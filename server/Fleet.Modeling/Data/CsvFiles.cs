@@ -27,9 +27,10 @@ internal static class CsvFiles
     /// <param name="learned">Columns of the training table; null for that table itself.</param>
     /// <param name="groupColumn">Name of the column that says which thing a sample is of; null for none.</param>
     /// <param name="labelled">False: the label columns need not be in it, and are not looked at.</param>
+    /// <param name="mayBeEmpty">True: an empty field is a sample without any of the labels.</param>
     public static RawSamples Read(
         string path, IReadOnlyList<string> labelColumns, TableSpec? spec = null, IReadOnlyList<TableColumn>? learned = null,
-        string? groupColumn = null, bool labelled = true)
+        string? groupColumn = null, bool labelled = true, bool mayBeEmpty = false)
     {
         spec ??= new TableSpec();
         return Guarded(path, () =>
@@ -39,9 +40,10 @@ internal static class CsvFiles
                 .. labelColumns.Where(column => labelled || table.Columns.Contains(column))
                     .Select(column => table.PlaceOf(column, "data.labelColumn")),
             ];
-            var labels = !labelled ? [] : table.Rows.Index().SelectMany(row => places.Select(place => row.Item[place].Length > 0
-                ? row.Item[place]
-                : throw new FormatException($"{table.Where(row.Index)} has no label in column '{table.Columns[place]}'"))).ToList();
+            var labels = !labelled ? [] : table.Rows.Index().SelectMany(row => places.Select(place
+                => row.Item[place].Length > 0 || mayBeEmpty ? row.Item[place]
+                : throw new FormatException($"{table.Where(row.Index)} has no label in column '{table.Columns[place]}'; with data.task "
+                    + "'multiLabel' it is a sample without any"))).ToList();
             var group = groupColumn is null || !labelled ? -1 : table.PlaceOf(groupColumn, "data.groupColumn");
             if (groupColumn is not null) spec = spec with { Without = [.. spec.Without, groupColumn] };
             var notes = new List<string>();

@@ -31,15 +31,18 @@ internal static class DataSets
         // Where nothing to learn from has labels, those to judge by say what they are.
         var labelled = spec.IsUnlabelled ? test : train;
         var task = labelled is null ? spec.Task ?? ModelTask.Classification : LabelReading.TaskOf(spec, labelled);
+        var sets = task == ModelTask.MultiLabel && labelled is not null ? LabelSetReading.Of(spec, labelled) : null;
         var reading = task == ModelTask.Classification && labelled is not null ? ClassReading.Of(spec, labelled) : null;
         var classes = task switch
         {
             ModelTask.Classification => reading?.Names ?? spec.Classes ?? [],
+            ModelTask.MultiLabel => sets?.Names ?? spec.Classes ?? [],
             ModelTask.Detection => BoxReading.KindsOf(spec, train),
             _ => [],
         };
         var frontEnd = Hearing.FrontEndOf(spec, isLast ? Laid(train) : train, sampleRank);
-        SampleSet Checked(RawSamples raw) => Check(Laid(raw), classes, reading, isLast ? spec with { SampleShape = null } : spec, task,
+        SampleLabels Labels(RawSamples raw) => task == ModelTask.MultiLabel ? sets!.Sets(raw) : reading!.Classes(raw);
+        SampleSet Checked(RawSamples raw) => Check(Laid(raw), classes, Labels, isLast ? spec with { SampleShape = null } : spec, task,
             frontEnd is null ? sampleRank : 2).Heard(frontEnd);
         var training = Checked(train);
         var byTime = spec.Split == "time";
@@ -76,7 +79,7 @@ internal static class DataSets
                 $"{train.Source} leaves {training.Count} training and {judged.Count} test "
                     + $"samples{(classes.Count > 0 ? $" for {classes.Count} classes" : "")}; give more samples or other shares "
                     + $"(data.validationShare {spec.ValidationShare}, data.testShare {spec.TestShare}).");
-        if (task == ModelTask.Classification && !spec.IsUnlabelled)
+        if (task is ModelTask.Classification or ModelTask.MultiLabel && !spec.IsUnlabelled)
             RequireEveryClass(training, [validation, judged], classes, spec, train.Source);
         TablePlan? plan = null;
         if (train.Table is { } columns)
@@ -118,17 +121,24 @@ internal static class DataSets
     private static void RequireEveryClass(
         SampleSet training, SampleSet[] others, IReadOnlyList<string> classes, DataSpec spec, string source)
     {
-        var learned = training.ClassNumbers.ToHashSet();
-        var absent = Enumerable.Range(0, classes.Count).FirstOrDefault(number => !learned.Contains(number), -1);
+        var absent = Array.IndexOf(Held(training, classes.Count), 0);
         if (absent < 0) return;
-        var elsewhere = others.Sum(part => part.ClassNumbers.Count(number => number == absent));
+        var elsewhere = others.Sum(part => Held(part, classes.Count)[absent]);
         throw new BuildException(
-            $"{source} leaves no training sample of class '{classes[absent]}'; "
+            $"{source} leaves no training sample of {(training.Labels is LabelSets ? "label" : "class")} '{classes[absent]}'; "
                 + (elsewhere > 0
                     ? $"{elsewhere} of it are held out{(training.Origins is null ? "" : ", for samples of one origin stay together")}. "
                         + $"Give more samples of it, or lower data.validationShare ({spec.ValidationShare}) or data.testShare "
                         + $"({spec.TestShare})."
                     : "give samples of it, or remove it from data.classes."));
+    }
+
+    private static int[] Held(SampleSet samples, int classes)
+    {
+        if (samples.Labels is LabelSets sets) return sets.Counts();
+        var counts = new int[classes];
+        foreach (var number in samples.ClassNumbers) counts[number]++;
+        return counts;
     }
 
     private static RawSamples Read(
@@ -180,7 +190,8 @@ internal static class DataSets
                 "npz" => NumpyFiles.ReadNpz(path!, labelled),
                 "npy" => NumpyFiles.ReadNpy(path!, labelsPath ?? (labelled ? throw MissingLabels(path!) : null)),
                 "idx" => IdxFiles.Read(path!, labelsPath ?? (labelled ? throw MissingLabels(path!) : null)),
-                "csv" => CsvFiles.Read(path!, spec.AllLabelColumns(), spec.Table, learned?.Table, spec.GroupColumn, labelled),
+                "csv" => CsvFiles.Read(path!, spec.AllLabelColumns(), spec.Table, learned?.Table, spec.GroupColumn, labelled,
+                    spec.Task == ModelTask.MultiLabel),
                 "ucr" or "arff" or "ts" => SequenceFiles.Read(path!, spec.Kind, spec.Task, learned, labelled),
                 "text" => TextFiles.Read(path!, splits, spec.Text ?? new TextSpec(), spec.LabelColumn, learned?.Vocabulary, labelled),
                 "folder" => FolderFiles.Read(path!, spec, learned?.Preprocessing, labelled),
@@ -192,7 +203,7 @@ internal static class DataSets
         => new($"{path} has no file of labels; name it in data.trainLabels or data.testLabels.");
 
     private static SampleSet Check(
-        RawSamples raw, IReadOnlyList<string> classes, ClassReading? reading, DataSpec spec, ModelTask task, int? sampleRank)
+        RawSamples raw, IReadOnlyList<string> classes, Func<RawSamples, SampleLabels> read, DataSpec spec, ModelTask task, int? sampleRank)
     {
         var count = raw.Labels.Count;
         if (count == 0) throw new BuildException($"{raw.Source} holds no samples.");
@@ -208,7 +219,7 @@ internal static class DataSets
             _ when raw.Labels.AreNone => new NoLabels(count),
             ModelTask.Regression => LabelReading.Values(raw, spec.LabelUnit),
             ModelTask.Detection => BoxReading.Boxes(raw, classes, shape, spec.Detection),
-            _ => reading!.Classes(raw),
+            _ => read(raw),
         };
         return new SampleSet(raw.Inputs, shape, labels)
         {

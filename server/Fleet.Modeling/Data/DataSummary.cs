@@ -1,5 +1,6 @@
 using System.Globalization;
 using Fleet.Contracts.Builds;
+using Fleet.Contracts.Tasks;
 
 namespace Fleet.Modeling.Data;
 
@@ -34,9 +35,10 @@ internal static class DataSummary
     /// <summary>Samples of each class by use; empty where there are no classes.</summary>
     public static IReadOnlyList<ClassCount> Classes(DataSet data)
     {
-        if (data.Training.Labels is not ClassLabels && data.Test.Labels is not ClassLabels) return [];
+        if (data.Task is not (ModelTask.Classification or ModelTask.MultiLabel) || data.Classes.Count == 0) return [];
         int[] Counts(SampleSet part)
         {
+            if (part.Labels is LabelSets sets) return sets.Counts();
             var counts = new int[data.Classes.Count];
             foreach (var number in (part.Labels as ClassLabels)?.Numbers ?? []) counts[number]++;
             return counts;
@@ -89,6 +91,7 @@ internal static class DataSummary
             var label = training.Labels switch
             {
                 ClassLabels known => data.Classes[(int)known.Numbers[sample]],
+                LabelSets known => string.Join(", ", data.Classes.Where((_, place) => known.Row(sample)[place] > 0)),
                 ValueLabels known => string.Join(", ", Enumerable.Range(0, known.Columns)
                     .Select(column => known.Values[sample * known.Columns + column].ToString("0.####", CultureInfo.InvariantCulture))),
                 _ => null,

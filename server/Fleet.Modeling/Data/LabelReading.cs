@@ -13,6 +13,9 @@ internal static class LabelReading
     /// <summary>With fewer samples for each label on average they hardly are classes.</summary>
     private const int Few = 10;
 
+    /// <summary>Share of rows with several marks, or none, from which on these are no slips.</summary>
+    private const double LeastUnlike = 0.05;
+
     private const string Asked = "set data.task to 'regression' when labels are numbers to predict, or to 'classification' when they are "
         + "class numbers.";
 
@@ -30,7 +33,7 @@ internal static class LabelReading
                 : $"{training.Source} holds no boxes: data.task 'detection' needs them as '{DetectionTask.BoxesName}' (samples, boxes, 4) "
                     + $"beside their classes as '{DetectionTask.LabelsName}' (samples, boxes), in an npz file.");
         if (spec.Task is { } task) return task;
-        if (labels.Names is not null) return ModelTask.Classification;
+        if (labels.Names is not null) return LabelSetReading.HasSeveral(labels) ? ModelTask.MultiLabel : ModelTask.Classification;
         if (Array.FindIndex(labels.Values, value => !double.IsFinite(value)) is >= 0 and var lost)
             throw Refuse(training, lost / labels.Columns, labels.Values[lost], "which says nothing; remove or repair such samples.");
         if (labels.Columns > 1) return OfRows(training);
@@ -67,13 +70,20 @@ internal static class LabelReading
     private static ModelTask OfRows(RawSamples training)
     {
         var labels = training.Labels;
-        for (var sample = 0; sample < labels.Count; sample++)
-            if (labels.OneHot(sample) is null)
-                throw new BuildException(
-                    $"{training.Source} has {labels.Columns} labels for each sample, {Text(labels.Row(sample))} at sample {sample} "
-                        + "(counted from 0), where one-hot labels of classes have exactly one 1: set data.task to 'regression' when they "
-                        + "are numbers to predict. Several classes at once are not learned.");
-        return ModelTask.Classification;
+        if (LabelSetReading.AreMarks(labels))
+        {
+            int[] unlike = [.. Enumerable.Range(0, labels.Count).Where(sample => labels.OneHot(sample) is null)];
+            if (unlike.Length == 0) return ModelTask.Classification;
+            // A slip in one row does not make something else of all others.
+            return unlike.Length >= LeastUnlike * labels.Count ? ModelTask.MultiLabel : throw new BuildException(
+                $"{training.Source} has {labels.Columns} labels for each sample, {Text(labels.Row(unlike[0]))} at sample {unlike[0]} "
+                    + $"(counted from 0), where all but {unlike.Length} of {labels.Count} samples have exactly one 1: repair it, or set "
+                    + "data.task to 'multiLabel' when samples may have several labels or none.");
+        }
+        var other = Array.FindIndex(labels.Values, value => value is not (0 or 1)) / labels.Columns;
+        throw new BuildException(
+            $"{training.Source} has {labels.Columns} labels for each sample, {Text(labels.Row(other))} at sample {other} (counted from 0), "
+                + "where labels of classes are 1 or 0: set data.task to 'regression' when they are numbers to predict.");
     }
 
     // Remaining life from 0 to 125 is a number; digits from 0 to 9 are classes, also where a program stored them as fractions.

@@ -14,6 +14,7 @@ internal static class LabelSummary
     {
         NoLabels => "labels: none, so the teacher's answers stand in for them",
         ClassLabels classes => OfClasses(classes, data.Classes),
+        LabelSets sets => OfSets(sets, data.Classes),
         ValueLabels values => $"labels: {(values.Columns == 1 ? "numbers" : $"{values.Columns} numbers a sample")} from "
             + $"{Text(values.Values.Min(), values)} to {Text(values.Values.Max(), values)}",
         _ => $"labels: boxes of {data.Classes.Count} class{(data.Classes.Count == 1 ? "" : "es")}",
@@ -24,6 +25,15 @@ internal static class LabelSummary
         var smallest = labels.Numbers.CountBy(number => number).MinBy(count => count.Value);
         return string.Create(CultureInfo.InvariantCulture,
             $"labels: {classes.Count} classes, smallest {smallest.Value:N0} samples ('{classes[(int)smallest.Key]}')");
+    }
+
+    private static string OfSets(LabelSets sets, IReadOnlyList<string> names)
+    {
+        var counts = sets.Counts();
+        var rarest = Array.IndexOf(counts, counts.Min());
+        return string.Create(CultureInfo.InvariantCulture,
+            $"labels: {names.Count} labels, {(double)counts.Sum() / Math.Max(1, sets.Count):0.0} a sample, ")
+            + string.Create(CultureInfo.InvariantCulture, $"rarest {counts[rarest]:N0} samples ('{names[rarest]}')");
     }
 
     private static string Text(float value, ValueLabels labels)

@@ -60,6 +60,7 @@ internal sealed record SampleSet(float[] Inputs, IReadOnlyList<int> SampleShape,
         Labels = (Labels, others.Labels) switch
         {
             (ClassLabels own, ClassLabels more) => new ClassLabels([.. own.Numbers, .. more.Numbers]),
+            (LabelSets own, LabelSets more) => new LabelSets([.. own.Given, .. more.Given], own.Columns),
             (ValueLabels own, ValueLabels more) => own with { Values = [.. own.Values, .. more.Values] },
             var (own, more) => throw new NotSupportedException($"{own.GetType().Name} and {more.GetType().Name} are not joined."),
         },

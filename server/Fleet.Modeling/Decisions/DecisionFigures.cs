@@ -63,8 +63,8 @@ internal static class DecisionFigures
                 + (student.MostTakenFor(number) is { } other ? $". It takes most of the others for '{classes[other.Decided]}'" : "") + ".";
         if (hidden.Length > MostTold) yield return $"That is so of {hidden.Length - MostTold} more classes.";
         if (hidden.Length > 0)
-            yield return "Try distillation.training.classWeights or sampling 'balanced', more samples of such classes, or a limit on macroF1 "
-                + "in gate.thresholds.";
+            yield return "Try distillation.training.classWeights or sampling 'balanced', more samples of such classes, or a limit on "
+                + "macroF1 in gate.thresholds.";
     }
 
     private static ClassFigures FiguresOf(int[,] counts, int number, int columns)

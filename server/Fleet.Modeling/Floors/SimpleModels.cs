@@ -48,10 +48,23 @@ internal sealed class SimpleModels(DataSet data, Normalization normalization, in
     {
         if (data.Training.Labels is ValueLabels values)
             return new Floor("mean", "the mean of the training labels", Repeated(values.Mean()));
+        if (data.Training.Labels is LabelSets sets) return CommonestSet(sets);
         var commonest = data.Training.ClassNumbers.CountBy(label => label).MaxBy(label => label.Value).Key;
         var answer = new float[data.Columns];
         answer[commonest] = 1;
         return new Floor("majority", $"always '{data.Classes[(int)commonest]}', the commonest class", Repeated(answer));
+    }
+
+    // Nothing at all is what most samples have of most labels, and no floor: the set that is right most often is.
+    private Floor CommonestSet(LabelSets sets)
+    {
+        var counts = sets.Counts();
+        int[] order = [.. Enumerable.Range(0, counts.Length).OrderByDescending(label => counts[label])];
+        double F1(int size) => 2.0 * order.Take(size).Sum(label => counts[label]) / (counts.Sum() + (double)size * sets.Count);
+        var given = order.Take(Enumerable.Range(1, order.Length).MaxBy(F1)).ToHashSet();
+        var named = string.Join(" and ", given.Order().Select(label => $"'{data.Classes[label]}'"));
+        return new Floor("majority", $"always {(given.Count <= 3 ? named : $"the {given.Count} commonest labels")}",
+            Repeated([.. order.Index().Select(one => given.Contains(one.Index) ? 1f : -1f)]));
     }
 
     private float[] Repeated(float[] answer) => [.. Enumerable.Range(0, data.Test.Count).SelectMany(_ => answer)];
@@ -127,6 +140,8 @@ internal sealed class SimpleModels(DataSet data, Normalization normalization, in
     {
         if (data.Training.Labels is ValueLabels values)
             return tensor(values.Values.AsMemory(0, count * values.Columns), [count, values.Columns]).to_type(ScalarType.Float64);
+        if (data.Training.Labels is LabelSets sets)
+            return tensor(sets.Given.AsMemory(0, count * sets.Columns), [count, sets.Columns]).to_type(ScalarType.Float64) * 2 - 1;
         var classes = tensor(data.Training.ClassNumbers.AsMemory(0, count), [count]);
         return nn.functional.one_hot(classes, data.Columns).to_type(ScalarType.Float64) * 2 - 1;
     }

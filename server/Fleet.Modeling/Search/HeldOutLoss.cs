@@ -8,8 +8,8 @@ namespace Fleet.Modeling.Search;
 
 /// <summary>
 /// How far answers are from labels, sample by sample, in a form that candidates are ranked by. Of classes it is the squared distance of the
-/// probabilities from the label: it tells more than right and wrong where samples are few, and one that is wrong with great confidence does
-/// not outweigh all others, as with cross entropy.
+/// probabilities from the label, of several labels the mean of these: it tells more than right and wrong where samples are few, and one
+/// that is wrong with great confidence does not outweigh all others, as with cross entropy.
 /// </summary>
 internal static class HeldOutLoss
 {
@@ -25,6 +25,7 @@ internal static class HeldOutLoss
         var losses = heldOut.Labels switch
         {
             ClassLabels => (rows.softmax(1) - nn.functional.one_hot(labels, rows.size(1))).square().sum(1),
+            LabelSets => (rows.sigmoid() - labels).square().mean([1L]),
             ValueLabels => ((rows - labels) / tensor(((ValueLabels)training.Labels).Deviation())).square().mean([1L]),
             _ => OneByOne(rows, labels, LabelLoss.Of(training.Labels, new TrainingSpec())),
         };

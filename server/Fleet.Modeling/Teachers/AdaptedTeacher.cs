@@ -5,7 +5,7 @@ namespace Fleet.Modeling.Teachers;
 
 /// <summary>
 /// One teacher or several with manners of their own: samples become what they take, and their answers the logits of the data's classes. Of
-/// several, the logarithm of the mean probability is the answer, or the mean of the values.
+/// several, the logit of the mean probability is the answer, or the mean of the values.
 /// </summary>
 internal sealed class AdaptedTeacher : ITeacherModel
 {
@@ -14,16 +14,17 @@ internal sealed class AdaptedTeacher : ITeacherModel
 
     private readonly IReadOnlyList<(ITeacherModel Model, InputForm Form)> _members;
     private readonly int[]? _columns;
-    private readonly bool _areProbabilities, _areClasses;
+    private readonly bool _areProbabilities;
+    private readonly ModelTask _task;
 
     /// <param name="members">Who is asked, and in which form. They belong to this teacher from now on.</param>
     /// <param name="columns">Columns of an answer that are the data's classes, in their order; null: all as they are.</param>
-    /// <param name="areProbabilities">Answers come from behind a softmax.</param>
+    /// <param name="areProbabilities">Answers come from behind a softmax, or a sigmoid where a sample has several labels.</param>
     /// <param name="task">What answers are.</param>
     public AdaptedTeacher(
         IReadOnlyList<(ITeacherModel Model, InputForm Form)> members, int[]? columns, bool areProbabilities, ModelTask task)
     {
-        (_members, _columns, _areProbabilities, _areClasses) = (members, columns, areProbabilities, task == ModelTask.Classification);
+        (_members, _columns, _areProbabilities, _task) = (members, columns, areProbabilities, task);
         Manners = string.Join("; ", new[]
         {
             members.Count > 1 ? $"mean of {members.Count}" : "", members[0].Form.Text(), areProbabilities ? "probabilities" : "",
@@ -86,11 +87,11 @@ internal sealed class AdaptedTeacher : ITeacherModel
         var columns = _members[0].Model.Columns;
         own[columns..].CopyTo(row[Columns..]);
         // Before columns are picked: what a teacher gives to classes that the data does not have is no reason to be surer of others.
-        if (_members.Count > 1 && _areClasses && !_areProbabilities) Softmax(own[..columns]);
+        if (_members.Count > 1 && !_areProbabilities) ToProbabilities(own[..columns]);
         for (var column = 0; column < Columns; column++)
         {
             var value = own[_columns?[column] ?? column];
-            row[column] += _members.Count == 1 && _areProbabilities ? MathF.Log(Math.Max(value, Least)) : value;
+            row[column] += _members.Count == 1 && _areProbabilities ? Logit(value) : value;
         }
     }
 
@@ -100,9 +101,24 @@ internal sealed class AdaptedTeacher : ITeacherModel
         {
             if (at % width >= Columns) continue;
             var mean = rows[at] / _members.Count;
-            rows[at] = _areClasses ? MathF.Log(Math.Max(mean, Least)) : mean;
+            rows[at] = Logit(mean);
         }
     }
+
+    private void ToProbabilities(Span<float> row)
+    {
+        if (_task == ModelTask.Classification) Softmax(row);
+        if (_task != ModelTask.MultiLabel) return;
+        foreach (ref var value in row) value = 1 / (1 + MathF.Exp(-value));
+    }
+
+    // Logits of classes may all be moved alike; that of a label is measured from one half.
+    private float Logit(float probability) => _task switch
+    {
+        ModelTask.Classification => MathF.Log(Math.Max(probability, Least)),
+        ModelTask.MultiLabel => MathF.Log(Math.Max(probability, Least) / Math.Max(1 - probability, Least)),
+        _ => probability,
+    };
 
     private static void Softmax(Span<float> row)
     {

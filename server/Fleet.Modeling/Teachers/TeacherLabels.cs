@@ -19,11 +19,15 @@ internal static class TeacherLabels
         var columns = teacher.Columns;
         return samples with
         {
-            Labels = task == ModelTask.Regression ? new ValueLabels(outputs, columns)
-                : new ClassLabels([
+            Labels = task switch
+            {
+                ModelTask.Regression => new ValueLabels(outputs, columns),
+                ModelTask.MultiLabel => new LabelSets([.. outputs.Select(logit => LabelSetScore.IsGiven(logit) ? 1f : 0f)], columns),
+                _ => new ClassLabels([
                     .. Enumerable.Range(0, samples.Count)
                         .Select(sample => (long)ClassificationScore.Decide(outputs.AsSpan(sample * columns, columns))),
                 ]),
+            },
         };
     }
 
@@ -52,12 +56,13 @@ internal static class TeacherLabels
     /// <exception cref="BuildException">The teacher cannot be asked, or answers everything alike.</exception>
     public static DataSet Fill(DataSet data, TeacherSpec spec, CancellationToken cancellationToken)
     {
-        using var teacher = Teacher.Open(spec, data, data.Task == ModelTask.Classification && data.Classes.Count > 0 ? data.Columns : null);
+        var isNamed = data.Task is ModelTask.Classification or ModelTask.MultiLabel && data.Classes.Count > 0;
+        using var teacher = Teacher.Open(spec, data, isNamed ? data.Columns : null);
         SampleSet Answered(SampleSet part)
             => part.Labels is NoLabels ? Labelled(part, teacher, data.Task, cancellationToken) : part;
         var (training, validation, test) = (Answered(data.Training), Answered(data.Validation), Answered(data.Test));
         var classes = data.Classes;
-        if (data.Task == ModelTask.Classification)
+        if (data.Task is ModelTask.Classification or ModelTask.MultiLabel)
         {
             if (classes.Count == 0)
                 classes = spec.Classes is { } named && named.Count == teacher.Columns ? named
@@ -66,7 +71,7 @@ internal static class TeacherLabels
                 throw new BuildException(
                     $"Teacher {teacher.Path} answers with one number, which is no class: set data.task to 'regression' when it is a number "
                         + "to predict.");
-            if (training.ClassNumbers.Distinct().Count() < 2)
+            if (training.Labels is ClassLabels && training.ClassNumbers.Distinct().Count() < 2)
                 throw new BuildException(
                     $"Teacher {teacher.Path} decides for '{classes[(int)training.ClassNumbers[0]]}' on all {training.Count} training "
                         + "samples, of which nothing can be learned: give samples of other classes, or look whether they are as it takes "

@@ -124,11 +124,15 @@ internal static class AugmentationTrials
         var columns = outputs.Length / heldOut.Count;
         var answers = tensor(outputs, [heldOut.Count, columns]);
         var labels = LabelTensor.Of(heldOut.Labels, [.. Enumerable.Range(0, heldOut.Count)], CPU);
-        var losses = heldOut.Labels is ValueLabels values
-            ? ((answers - labels) / tensor(((ValueLabels)training.Labels).Deviation())).square().mean([1L])
-            : nn.functional.cross_entropy(answers, labels, reduction: nn.Reduction.None);
+        var losses = heldOut.Labels switch
+        {
+            ValueLabels => ((answers - labels) / tensor(((ValueLabels)training.Labels).Deviation())).square().mean([1L]),
+            LabelSets => nn.functional.binary_cross_entropy_with_logits(answers, labels, reduction: nn.Reduction.None).mean([1L]),
+            _ => nn.functional.cross_entropy(answers, labels, reduction: nn.Reduction.None),
+        };
         // A sample that is wrong with great confidence would outweigh all others.
-        var most = heldOut.Labels is ValueLabels ? double.PositiveInfinity : MostOfChance * Math.Log(columns);
+        var most = heldOut.Labels is ValueLabels ? double.PositiveInfinity
+            : MostOfChance * Math.Log(heldOut.Labels is LabelSets ? 2 : columns);
         return losses.to_type(ScalarType.Float32).clamp_max(most).data<float>().ToArray();
     }
 

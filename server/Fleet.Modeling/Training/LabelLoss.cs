@@ -8,12 +8,16 @@ namespace Fleet.Modeling.Training;
 /// <summary>How far outputs are from labels: what a task is trained by.</summary>
 internal abstract class LabelLoss
 {
+    /// <summary>Below it the slope of a root, which a focal loss has, has no end.</summary>
+    private const double SmallestDoubt = 1e-6;
+
     /// <summary>The loss of a task.</summary>
     /// <param name="labels">Labels of the training samples.</param>
     /// <param name="spec">Its settings.</param>
     public static LabelLoss Of(SampleLabels labels, TrainingSpec spec) => labels switch
     {
         ClassLabels classes => Classified(spec, spec.ClassWeights == "balanced" ? Balanced(classes) : null),
+        LabelSets => new OfSets(spec.Focal),
         ValueLabels values => new OfValues(values.Deviation(), spec.HuberDelta),
         BoxLabels boxes => new OfBoxes(new BoxLoss(boxes.Grid)),
         _ => throw new NotSupportedException($"Nothing is trained on {labels.GetType().Name}."),
@@ -54,9 +58,6 @@ internal abstract class LabelLoss
     /// </summary>
     private sealed class OfHardClasses(double focus, float[]? weights) : LabelLoss
     {
-        /// <summary>Below it the slope of a root has no end.</summary>
-        private const double SmallestDoubt = 1e-6;
-
         public override Tensor Of(Tensor outputs, Tensor labels)
         {
             var logarithm = functional.log_softmax(outputs, 1).gather(1, labels.unsqueeze(1)).squeeze(1);
@@ -64,6 +65,21 @@ internal abstract class LabelLoss
             if (weights is null) return losses.mean();
             var ofSamples = tensor(weights, device: outputs.device).to_type(losses.dtype).index_select(0, labels);
             return (losses * ofSamples).sum() / ofSamples.sum();
+        }
+    }
+
+    /// <summary>
+    /// Binary cross entropy of sigmoid(outputs) with each label, the mean over samples and labels; with a focus its focal form, as in
+    /// Lin et al., arXiv 1708.02002.
+    /// </summary>
+    private sealed class OfSets(double? focus) : LabelLoss
+    {
+        public override Tensor Of(Tensor outputs, Tensor labels)
+        {
+            if (focus is not { } power) return functional.binary_cross_entropy_with_logits(outputs, labels);
+            // The logit of what is right: of the label where it is there, of its absence where it is not.
+            var logarithm = functional.logsigmoid(outputs * (2 * labels - 1));
+            return (-(-logarithm.expm1()).clamp_min(SmallestDoubt).pow(power) * logarithm).mean();
         }
     }
 

@@ -17,6 +17,7 @@ internal static class ReportClasses
     /// <summary>The section; empty where there are no classes.</summary>
     public static string Render(ReportView view)
     {
+        if (view.Original.Labels is { Count: > 0 } labels && labels.Count == view.Classes.Count) return OfLabels(view, labels);
         if (view.Decisions is not { } student || view.Classes.Count != student.Classes.Count) return "";
         var page = new StringBuilder("<section><h2>Classes</h2><p class=\"note\">What the student does with the test samples of each "
             + "class. Recall is the share of them that is found, precision the share of what is called so that is. Balanced accuracy, the "
@@ -43,6 +44,23 @@ internal static class ReportClasses
             page.Append(invariant, $" Divided by a temperature of {temperature:0.00}, found on the validation samples, its logits have a "
                 + $"calibration error of {Percent(after)}; no decision changes by that.");
         return page.Append("</p></section>\n").ToString();
+    }
+
+    private static string OfLabels(ReportView view, IReadOnlyList<LabelFigures> labels)
+    {
+        var page = new StringBuilder("<section><h2>Labels</h2><p class=\"note\">What the student does with the test samples of each label, "
+            + "of which a sample may have several. Recall is the share of them that it is given to, precision the share of those it is "
+            + "given to that have it. Average precision is the area below precision over recall: how well they are told apart wherever "
+            + "the bound lies.</p><div class=\"scroll\"><table class=\"cards\"><thead><tr><th>Label</th><th class=\"n\">Training samples</th>"
+            + "<th class=\"n\">Test samples</th><th class=\"n\">Recall</th><th class=\"n\">Precision</th><th class=\"n\">F1</th>"
+            + "<th class=\"n\">Average precision</th></tr></thead><tbody>\n");
+        string Share(string title, double? value) => Cell(title, value is { } known ? Percent(known) : "–");
+        foreach (var (number, figures) in labels.Index().OrderBy(one => labels.Count > MostRows ? one.Item.F1 : 0).Take(MostRows))
+            page.Append($"<tr data-class=\"{Html(view.Classes[number])}\"><td>{Html(view.Classes[number])}</td>"
+                + Cell("Training samples", view.ClassCounts.Count > number ? Count(view.ClassCounts[number].Training) : "")
+                + Cell("Test samples", Count(figures.Samples)) + Share("Recall", figures.Recall) + Share("Precision", figures.Precision)
+                + Share("F1", figures.F1) + Share("Average precision", figures.AveragePrecision) + "</tr>\n");
+        return page.Append("</tbody></table></div></section>\n").ToString();
     }
 
     private static void Matrix(StringBuilder page, ReportView view, DecisionReport student)

@@ -142,6 +142,9 @@ public sealed record NetworkReport
     /// <summary>What it does with each class; absent where there are none, and in older reports.</summary>
     public DecisionReport? Decisions { get; init; }
 
+    /// <summary>What it does with each label where samples have several, in the order of the classes of the report; else empty.</summary>
+    public IReadOnlyList<LabelFigures> Labels { get; set; } = [];
+
     /// <summary>One point for each epoch, over all phases.</summary>
     public IReadOnlyList<EpochReport> Epochs { get; set; } = [];
 }

@@ -22,7 +22,7 @@ public static partial class BuildSpecRules
 
     /// <summary>Tasks that students are trained for.</summary>
     public static readonly IReadOnlyList<ModelTask> TrainedTasks = [
-        ModelTask.Classification, ModelTask.Regression, ModelTask.Detection,
+        ModelTask.Classification, ModelTask.MultiLabel, ModelTask.Regression, ModelTask.Detection,
     ];
 
     private static void JudgeData(DataSpec spec, Problems problems)

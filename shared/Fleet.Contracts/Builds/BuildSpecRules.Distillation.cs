@@ -22,7 +22,7 @@ public static partial class BuildSpecRules
     /// <summary>Losses against a teacher by name. The defaults are those of each method's paper or its authors' code.</summary>
     public static readonly FrozenDictionary<string, LossRule> Losses = new Dictionary<string, LossRule>
     {
-        ["logit"] = LossRule.OfLogits(("temperature", 4)),
+        ["logit"] = LossRule.OfLogits(("temperature", 4)) with { TakesLabels = true },
         ["dkd"] = LossRule.OfLogits(("temperature", 4), ("alpha", 1), ("beta", 8)),
         ["dist"] = LossRule.OfLogits(("temperature", 1), ("beta", 1), ("gamma", 1)),
         ["output"] = LossRule.OfOutputs(),
@@ -60,9 +60,9 @@ public static partial class BuildSpecRules
             return;
         }
         problems.Require(
-            !rule.NeedsClasses || task == ModelTask.Classification,
+            rule.IsFor(task),
             $"{key}.loss '{spec.Loss}' needs classes, and data.task is '{Word(task)}'; use one of "
-                + $"{string.Join(", ", Losses.Where(loss => !loss.Value.NeedsClasses).Select(loss => loss.Key)
+                + $"{string.Join(", ", Losses.Where(loss => loss.Value.IsFor(task)).Select(loss => loss.Key)
                     .Order(StringComparer.Ordinal))}.");
         var pairs = $"{key}.pairs";
         problems.Require(rule.NeedsPairs || spec.Pairs.Count == 0,
@@ -97,7 +97,7 @@ public static partial class BuildSpecRules
             $"{key}.sampling and {key}.classWeights are both 'balanced': rare classes would count twice over; leave one of them out.");
         problems.Require(training.Focal is null or (> 0 and <= 10),
             FormattableString.Invariant($"{key}.focal {training.Focal} must be above 0 and at most 10."));
-        problems.Require(training.Focal is null || task == ModelTask.Classification,
+        problems.Require(training.Focal is null || task is ModelTask.Classification or ModelTask.MultiLabel,
             $"{key}.focal is a loss of classes, and data.task is '{Word(task)}'.");
         problems.Require(training.Focal is null || training.LabelSmoothing == 0,
             $"{key}.focal counts what is sure less, and {key}.labelSmoothing makes nothing sure; leave one of them out.");

@@ -13,9 +13,11 @@ public static partial class BuildSpecRules
         problems.Require(build.Student is not null, "quantizationAware trains a student, and this spec has none.");
         problems.Require(build.Data?.Task is not ModelTask.Detection,
             "quantizationAware is not for data.task 'detection': the grid of a detector is found after training.");
+        problems.Require(build.Data?.Task is not ModelTask.MultiLabel,
+            "quantizationAware is not for data.task 'multiLabel': such a student is quantized after training.");
         problems.OneOf("quantizationAware.method", spec.Method, QuantizationAwareMethods);
         problems.Require(
-            spec.Method == "qat" || build.Data?.Task is null or ModelTask.Classification,
+            spec.Method == "qat" || build.Data?.Task is null or ModelTask.Classification or ModelTask.MultiLabel,
             $"quantizationAware.method '{spec.Method}' compares logits of classes, and data.task is "
                 + $"'{Word(build.Data?.Task ?? ModelTask.Classification)}'; use 'qat'.");
         JudgeBits("weightBits", spec.WeightBits);

@@ -15,7 +15,7 @@ public sealed record DistillationSpec
 
     /// <summary>
     /// Weight of the teacher against the labels in the short form, 0 to 1: alpha of the <c>logit</c> loss (of the <c>output</c> loss for
-    /// regression) and 1 - alpha of the labels. Not used where <see cref="Losses"/> are given.
+    /// numbers and boxes) and 1 - alpha of the labels. Not used where <see cref="Losses"/> are given.
     /// </summary>
     public double Alpha { get; set; } = 0.7;
 
@@ -48,7 +48,7 @@ public sealed record DistillationSpec
     /// </summary>
     public IReadOnlyList<LossSpec> AllLosses(ModelTask task) => Losses.Count > 0 ? Losses
         : [
-            task == ModelTask.Classification
+            task is ModelTask.Classification or ModelTask.MultiLabel
                 ? new LossSpec { Loss = "logit", Weight = Alpha, Temperature = Temperature }
                 : new LossSpec { Loss = "output", Weight = Alpha },
         ];

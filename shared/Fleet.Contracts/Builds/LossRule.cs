@@ -1,3 +1,5 @@
+using Fleet.Contracts.Tasks;
+
 namespace Fleet.Contracts.Builds;
 
 /// <summary>What a loss reads.</summary>
@@ -7,6 +9,13 @@ namespace Fleet.Contracts.Builds;
 /// <param name="Settings">Its settings with what they are when absent; null: it follows from the data.</param>
 public sealed record LossRule(bool NeedsPairs, bool NeedsClasses, IReadOnlyDictionary<string, double?> Settings)
 {
+    /// <summary>True when it reads logits of labels as well, of which a sample has several.</summary>
+    public bool TakesLabels { get; init; }
+
+    /// <summary>True where it has a meaning for a task.</summary>
+    public bool IsFor(ModelTask task)
+        => !NeedsClasses || task == ModelTask.Classification || (TakesLabels && task == ModelTask.MultiLabel);
+
     internal static LossRule OfLogits(params (string, double?)[] settings) => new(false, true, settings.ToDictionary());
 
     internal static LossRule OfOutputs() => new(false, false, new Dictionary<string, double?>());

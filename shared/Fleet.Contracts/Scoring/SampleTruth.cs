@@ -22,7 +22,9 @@ public sealed class SampleTruth
     /// <summary>Class numbers: one for each sample, or one for each box of each sample; null where there are none.</summary>
     public long[]? Classes { get; private init; }
 
-    /// <summary>True numbers of each sample, or four corners of each box of each sample; null where there are none.</summary>
+    /// <summary>
+    /// True numbers of each sample, 1 or 0 for each label, or four corners of each box of each sample; null where there are none.
+    /// </summary>
     public float[]? Values { get; private init; }
 
     /// <summary>True when there are labels.</summary>
@@ -71,6 +73,7 @@ public sealed class SampleTruth
             Values = present.Length == 0 ? null : task switch
             {
                 ModelTask.Regression => labels?.ToSingles(),
+                ModelTask.MultiLabel => labels?.ToSingles(),
                 ModelTask.Detection => arrays[DetectionTask.BoxesName].ToSingles(),
                 _ => null,
             },
@@ -79,6 +82,9 @@ public sealed class SampleTruth
             throw new FormatException(
                 $"There are {truth.Values.Length} corners in '{DetectionTask.BoxesName}' for {classes.Length} boxes in "
                     + $"'{DetectionTask.LabelsName}'; each box has four.");
+        if (task == ModelTask.MultiLabel && truth.Values is { } given
+            && Array.FindIndex(given, value => value is not (0 or 1)) is >= 0 and var bad)
+            throw new FormatException($"Array '{MultiLabelTask.LabelsName}' holds {given[bad]}; a label is there (1) or not (0).");
         foreach (var (name, array) in arrays.Where(array => array.Key.StartsWith(TaskDefinition.ReferencePrefix, StringComparison.Ordinal)))
         {
             if (array.Shape is not [var first, ..] || first != samples)

@@ -43,6 +43,7 @@ public abstract class TaskScore
         return truth.Task switch
         {
             ModelTask.Classification => new DecisionScore(truth, judged),
+            ModelTask.MultiLabel => new LabelScore(truth, judged),
             ModelTask.Regression => new ValueScore(truth, judged, labelUnit),
             ModelTask.Detection => BoxScore.Of(truth, outputs, form ?? new DetectionForm()),
             ModelTask.Embedding => new NeighbourScore(truth, judged),

@@ -17,10 +17,15 @@ public sealed record Metric(string Name, string Title, string Unit, MetricDirect
     public static readonly Metric Accuracy = new("accuracy", "Accuracy", Units.Ratio, MetricDirection.Higher);
 
     /// <summary>
-    /// Mean over classes of 2 TP / (2 TP + FP + FN): each class counts the same, however rare it is. The classes are those that
-    /// occur among labels or decisions (scikit-learn, <c>f1_score(average="macro")</c>).
+    /// Mean over classes, or over labels where a sample has several, of 2 TP / (2 TP + FP + FN): each counts the same, however rare it is.
+    /// They are those that occur among labels or decisions (scikit-learn, <c>f1_score(average="macro")</c>).
     /// </summary>
     public static readonly Metric MacroF1 = new("macroF1", "Macro F1", Units.Ratio, MetricDirection.Higher);
+
+    /// <summary>
+    /// 2 TP / (2 TP + FP + FN) over all labels of all samples, where a sample has several (scikit-learn, <c>f1_score(average="micro")</c>).
+    /// </summary>
+    public static readonly Metric MicroF1 = new("microF1", "Micro F1", Units.Ratio, MetricDirection.Higher);
 
     /// <summary>Mean absolute error: the mean of |value - label| over samples and columns.</summary>
     public static readonly Metric MeanAbsoluteError = new("mae", "MAE", Units.OfLabels, MetricDirection.Lower);
@@ -48,7 +53,10 @@ public sealed record Metric(string Name, string Title, string Unit, MetricDirect
     /// </summary>
     public static readonly Metric RecallAt10 = new("recallAt10", "Recall at 10", Units.Ratio, MetricDirection.Higher);
 
-    /// <summary>Share of rows of the first output whose largest value is where the float model's is.</summary>
+    /// <summary>
+    /// Share of rows of the first output whose largest value is where the float model's is; where a sample has several labels, share of
+    /// labels that are given as by the float model.
+    /// </summary>
     public static readonly Metric Agreement = new("agreement", "Agreement", Units.Ratio, MetricDirection.Higher);
 
     /// <summary>Cosine of the angle between all float outputs and the float model's.</summary>
@@ -77,8 +85,8 @@ public sealed record Metric(string Name, string Title, string Unit, MetricDirect
     /// <summary>Every metric there is, by name.</summary>
     public static FrozenDictionary<string, Metric> All { get; } = new[]
     {
-        Accuracy, MacroF1, MeanAbsoluteError, RootMeanSquareError, Map50, Map50To95, BoxAgreement, BoxAgreement50, RecallAt10, Agreement,
-        Cosine, SignalToNoise,
+        Accuracy, MacroF1, MicroF1, MeanAbsoluteError, RootMeanSquareError, Map50, Map50To95, BoxAgreement, BoxAgreement50, RecallAt10,
+        Agreement, Cosine, SignalToNoise,
         LatencyP50, LatencyP95, LatencyP99, PeakMemory, Energy,
     }.ToFrozenDictionary(metric => metric.Name);
 

@@ -14,6 +14,8 @@ public enum ModelTask
     Detection,
     /// <summary>Each sample gets a vector whose neighbours matter.</summary>
     Embedding,
+    /// <summary>Each sample has any number of labels.</summary>
+    MultiLabel,
     /// <summary>The next token of a text is scored.</summary>
     Generation,
     /// <summary>Nothing is known of the outputs; they are compared with the float model's.</summary>

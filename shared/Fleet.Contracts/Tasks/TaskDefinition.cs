@@ -10,7 +10,10 @@ public abstract class TaskDefinition
     public const string ReferencePrefix = "reference.";
 
     private static readonly TaskDefinition[] Definitions =
-        [new ClassificationTask(), new RegressionTask(), new DetectionTask(), new EmbeddingTask(), new GenerationTask(), new OutputsTask()];
+        [
+            new ClassificationTask(), new MultiLabelTask(), new RegressionTask(), new DetectionTask(), new EmbeddingTask(),
+            new GenerationTask(), new OutputsTask(),
+        ];
 
     private protected TaskDefinition()
     {

@@ -120,7 +120,7 @@ public sealed class LabelTests : IDisposable
         Assert.Equal(["0", "1"], data.Classes);
         Assert.Equal((42, 21), (data.Test.ClassNumbers.Count(number => number == 0), data.Test.ClassNumbers.Count(number => number == 1)));
         AssertSays(Refused(Npz(NpyArray.Of([.. rows[..10], 1, 1, .. rows[12..]], Samples, 2))),
-            "2 labels for each sample, 1, 1 at sample 5");
+            "2 labels for each sample, 1, 1 at sample 5", "all but 1 of 126", "'multiLabel'");
         Assert.Equal(["left", "right"],
             DataSets.Load(
                 Csv("a,left,right\n" + string.Concat(Enumerable.Range(0, 40).Select(i => $"{i},{i % 2},{1 - i % 2}\n"))) with

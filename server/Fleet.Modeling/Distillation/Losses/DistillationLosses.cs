@@ -9,7 +9,8 @@ internal static class DistillationLosses
     public static readonly FrozenDictionary<string, Func<LossSetup, IDistillationLoss>> ByName =
         new Dictionary<string, Func<LossSetup, IDistillationLoss>>
         {
-            ["logit"] = setup => new LogitLoss(setup.Setting("temperature")),
+            ["logit"] = setup => setup.Labels is Data.LabelSets
+                ? new LabelSetLoss(setup.Setting("temperature")) : new LogitLoss(setup.Setting("temperature")),
             ["dkd"] = setup => new DecoupledLoss(setup.Setting("temperature"), setup.Setting("alpha"), setup.Setting("beta")),
             ["dist"] = setup => new CorrelationLoss(setup.Setting("temperature"), setup.Setting("beta"), setup.Setting("gamma")),
             ["output"] = setup => new OutputLoss(setup),

@@ -115,6 +115,7 @@ internal sealed class LossSum : IDisposable
 
     private static ModelTask TaskOf(SampleLabels labels) => labels switch
     {
+        LabelSets => ModelTask.MultiLabel,
         ValueLabels => ModelTask.Regression,
         BoxLabels => ModelTask.Detection,
         _ => ModelTask.Classification,

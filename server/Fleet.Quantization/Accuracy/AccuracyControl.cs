@@ -1,5 +1,6 @@
 using Fleet.Quantization.Calibration;
 using Fleet.Quantization.Evaluation;
+using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
 using Fleet.Quantization.Schemes;
 using Fleet.Quantization.Techniques;
@@ -20,9 +21,6 @@ namespace Fleet.Quantization.Accuracy;
 internal sealed class AccuracyControl(
     IQuantizationScheme scheme, QuantizationSource source, Func<InferenceSession, float[]> outputsOf, Action<string>? say = null)
 {
-    /// <summary>Decibels that a technique must win.</summary>
-    private const double WorthATechnique = 0.2;
-
     private static readonly IReadOnlySet<string> None = new HashSet<string>();
 
     private readonly RankingSamples _samples = new(source.Model.Model, outputsOf);
@@ -79,7 +77,8 @@ internal sealed class AccuracyControl(
         var ranking = Deadline.HasPassed ? null
             : Deadline.Within(() => RankingOf(search.Recipe.From, cancellationToken) ?? [], cancellationToken);
         if (ranking is not { Count: > 0 }) return search.Best with { IsCutShort = Deadline.HasPassed };
-        var fewest = new FewestReturned(search, ranking, scheme.Kept, say, cancellationToken) { Deadline = Deadline }.Find(aim);
+        var order = scheme.Aim is null ? ranking : CheapestFirst(ranking, source.Model.Graph);
+        var fewest = new FewestReturned(search, order, scheme.Kept, say, cancellationToken) { Deadline = Deadline }.Find(aim);
         return (fewest.Judged.Loss > aim && search.Best.Judged.Loss <= maximumLoss ? search.Best : fewest) with
         {
             Ranking = ranking,
@@ -108,6 +107,16 @@ internal sealed class AccuracyControl(
         var own = scheme.OperatorsOf(from.Model.Graph).ToHashSet();
         RankedOperator[] ranked = [.. shared.Where(one => own.Contains(one.Output))];
         return ranked.Length == own.Count ? ranked : Deadline.HasPassed ? null : Rank();
+    }
+
+    /// <summary>
+    /// Where keeping an operator costs bytes and no time, that comes first which makes most of the error for each weight: a table of words
+    /// is most of a model and has little say in what that loses.
+    /// </summary>
+    internal static IReadOnlyList<RankedOperator> CheapestFirst(IReadOnlyList<RankedOperator> ranking, OnnxGraph graph)
+    {
+        long WeightsOf(string output) => Math.Max(1, graph.ProducerOf(output)?.Input.Max(input => graph.Constant(input)?.Elements()) ?? 1);
+        return [.. ranking.OrderByDescending(one => CountSearch.ShareOf(one.Gain) / WeightsOf(one.Output))];
     }
 
     private IEnumerable<(string What, Recipe Recipe)> Others(Recipe cleanest)
@@ -142,7 +151,7 @@ internal sealed class AccuracyControl(
             if (ReferenceEquals(further.Model, changed.Model)) continue;
             if (Deadline.Within(() => scheme.Apply(further, None), cancellationToken) is not { } model) break;
             var signalToNoise = _samples.SignalToNoiseOf(model, scheme.Name);
-            if (!(signalToNoise > cleanest + WorthATechnique)) continue;
+            if (!(signalToNoise > cleanest + technique.LeastGain)) continue;
             (made, changed, cleanest) = (model, further, signalToNoise);
             best = best with { Techniques = [.. best.Techniques, technique], SignalToNoise = (plain, signalToNoise) };
         }

@@ -17,6 +17,9 @@ internal sealed record QuantizationSource(PreparedModel Model, IReadOnlyDictiona
     /// <summary>The samples behind the histograms, for techniques that must look at the model again; null when there are none.</summary>
     public IFeedSource? Samples { get; init; }
 
+    /// <summary>Most of them that a technique looks at, where fewer tell it enough: means and what goes together, not extremes.</summary>
+    public int TechniqueSamples { get; init; } = int.MaxValue;
+
     /// <summary>Stops between runs of the model.</summary>
     public CancellationToken Cancellation { get; init; }
 
@@ -61,7 +64,7 @@ internal sealed record QuantizationSource(PreparedModel Model, IReadOnlyDictiona
     /// The same with a changed model, where the change depends on model and samples alone: it is made once for all schemes, calibrators and
     /// layers that stay float. This where nothing changed.
     /// </summary>
-    public QuantizationSource ChangedOnce(string what, Func<QuantizationSource> change) => Once(what, _ => change()) is var changed
+    public QuantizationSource ChangedOnce(object what, Func<QuantizationSource> change) => Once(what, _ => change()) is var changed
         && ReferenceEquals(changed.Model, Model) ? this : changed with { Calibrator = Calibrator, Cancellation = Cancellation };
 
     /// <summary>The same with another float model, whose activations are counted anew as <paramref name="scheme"/> needs them.</summary>
@@ -73,6 +76,7 @@ internal sealed record QuantizationSource(PreparedModel Model, IReadOnlyDictiona
         {
             Samples = samples,
             BatchSize = BatchSize,
+            TechniqueSamples = TechniqueSamples,
             Schemes = Schemes,
             Cancellation = Cancellation,
         };

@@ -30,6 +30,10 @@ internal sealed class BiasCorrection : ITechnique
     public string Name => "bias correction";
 
     /// <inheritdoc/>
+    /// <remarks>It takes off what was measured, and neither bytes nor time.</remarks>
+    public double LeastGain => 0.05;
+
+    /// <inheritdoc/>
     public bool Suits(OnnxGraph graph)
         => graph.Graph.Node.Any(node => WeightedOperator.At(node, graph) is { } layer && TakesBias(layer, graph));
 
@@ -72,7 +76,7 @@ internal sealed class BiasCorrection : ITechnique
         var shifts = layers.ToDictionary(layer => layer.Node.Name, layer => new double[layer.Channels]);
         if (layers.Length == 0) return shifts;
         var graph = source.Model.Graph;
-        var samples = new FirstFeeds(source.Samples!, SamplesOf(source));
+        var samples = new SpreadFeeds(source.Samples!, SamplesOf(source));
         // Of every layer that any scheme could correct: what the float model does is the same for all.
         var wanted = (source with { Model = source.Unrounded }).Once(Name, from => ChannelMoments.Run(
             from.Model.Model, graph.Graph.Node.Select(node => WeightedOperator.At(node, graph)).OfType<WeightedOperator>()
@@ -108,17 +112,19 @@ internal sealed class BiasCorrection : ITechnique
     {
         var largest = source.Histograms.Values.Select(histogram => histogram.Count).DefaultIfEmpty()
             .Max() / Math.Max(1, source.Samples!.Count);
-        return (int)Math.Clamp(HeldBytes / Math.Max(1, largest * sizeof(float) * HeldActivations), FewestSamples, MostSamples);
+        return (int)Math.Clamp(HeldBytes / Math.Max(1, largest * sizeof(float) * HeldActivations), FewestSamples,
+            Math.Min(MostSamples, source.TechniqueSamples));
     }
 
     private static int AxisOf(WeightedOperator layer) => layer.Node.OpType == "Conv" ? 1 : -1;
 
-    private static bool TakesBias(WeightedOperator layer, OnnxGraph graph)
+    /// <summary>True where a number can be added to each channel of what a layer writes.</summary>
+    internal static bool TakesBias(WeightedOperator layer, OnnxGraph graph)
         => layer.Node.OpType is "Conv" or "Gemm" && layer.BiasFactor != 0
             && (layer.Bias is null || graph.ConsumersOf(layer.Bias.Name).Count == 1 && layer.Bias.Elements() == layer.Channels);
 
     /// <summary>The model with each layer's output moved by a number for each channel.</summary>
-    private static PreparedModel Shifted(PreparedModel model, Dictionary<string, double[]> shifts)
+    internal static PreparedModel Shifted(PreparedModel model, Dictionary<string, double[]> shifts)
     {
         var changed = model.Model.Clone();
         foreach (var node in changed.Graph.Node.Where(node => shifts.ContainsKey(node.Name)))

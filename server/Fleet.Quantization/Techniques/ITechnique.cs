@@ -12,6 +12,9 @@ internal interface ITechnique
     /// <summary>False when it finds something to do without samples too.</summary>
     bool NeedsSamples => true;
 
+    /// <summary>Decibels that it must win on the samples that rank; fewer are chance.</summary>
+    double LeastGain => 0.2;
+
     /// <summary>True when there is something in <paramref name="graph"/> that it could change.</summary>
     bool Suits(OnnxGraph graph);
 

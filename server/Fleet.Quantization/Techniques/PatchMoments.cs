@@ -1,4 +1,4 @@
-using System.Numerics.Tensors;
+using System.Numerics;
 using Fleet.Quantization.Calibration;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Writing;
@@ -7,24 +7,27 @@ using Microsoft.ML.OnnxRuntime;
 namespace Fleet.Quantization.Techniques;
 
 /// <summary>
-/// How the values that a convolution multiplies go together: of each group <c>Σ (x - μ)(x - μ)ᵀ</c> over patches of its input. A mean is
-/// no matter of rounding, for a bias takes it up. Patches are drawn at even distances from every sample: some hundreds more than a patch has
-/// values tell enough, and what that costs grows with the square of these.
+/// How the values that a convolution multiplies go together: of each group <c>Σ (x - μ)(x - μ)ᵀ</c> over patches of its input, and
+/// their means μ, which are no matter of rounding, for a bias takes them up. Patches are drawn at even distances from every sample; what
+/// that costs grows with the square of the values in one.
 /// </summary>
 internal sealed class PatchMoments
 {
     /// <summary>Most values in a patch: 9 places of 113 channels, or one of 1,024.</summary>
     private const int MostValues = 1024;
 
-    /// <summary>Patches taken of a layer: twice as many as have values, within these.</summary>
-    private const int FewestPatches = 512, MostPatches = 2048;
+    /// <summary>Patches taken of a layer, from all samples together.</summary>
+    private const int Patches = 2048;
+
+    /// <summary>Patches that are counted together.</summary>
+    private const int Together = 4;
 
     private readonly ConvolutionWindow _window;
     private readonly float[][] _sums;
     private readonly double[][] _means;
     private readonly int _ofSample;
-    private readonly float[] _patch;
-    private int _count, _from;
+    private readonly float[][] _patches;
+    private int _count, _from, _waiting;
 
     private PatchMoments(ConvolutionWindow window, int samples)
     {
@@ -32,14 +35,17 @@ internal sealed class PatchMoments
         _window = window;
         _sums = [.. Enumerable.Range(0, window.Groups).Select(_ => new float[values * values])];
         _means = [.. Enumerable.Range(0, window.Groups).Select(_ => new double[values])];
-        _patch = new float[values];
-        _ofSample = Math.Max(1, Math.Clamp(2 * values, FewestPatches, MostPatches) / Math.Max(1, samples));
+        _patches = [.. Enumerable.Range(0, window.Groups).Select(_ => new float[Together * values])];
+        _ofSample = Math.Max(1, Patches / Math.Max(1, samples));
     }
 
     /// <summary>Values in a patch of one group.</summary>
     public int Values => _window.Values;
 
-    /// <summary>Those sums of a group, row by row. Values go place by place, the channels of each side by side.</summary>
+    /// <summary>The means of a group's values, place by place, the channels of each side by side.</summary>
+    public double[] MeansOf(int group) => Array.ConvertAll(_means[group], sum => sum / Math.Max(1, _count));
+
+    /// <summary>The sums of a group, row by row, in the order of the means.</summary>
     public float[] OfGroup(int group)
     {
         var (values, own, means) = (Values, _sums[group], _means[group]);
@@ -94,25 +100,50 @@ internal sealed class PatchMoments
             {
                 var place = (int)(((long)i * places + _from) / taken) % places;
                 for (var group = 0; group < _window.Groups; group++)
-                {
-                    _window.Read(own, extents, place, group, _patch);
-                    Count(_sums[group], _means[group]);
-                }
+                    _window.Read(own, extents, place, group, _patches[group].AsSpan(_waiting * Values, Values));
+                if (++_waiting == Together) CountWaiting();
             }
             _count += taken;
             _from = (_from + places * 5 / 13) % places;
         }
+        CountWaiting();
     }
 
-    private void Count(float[] sums, double[] means)
+    private void CountWaiting()
     {
-        var patch = _patch.AsSpan();
-        for (var row = 0; row < patch.Length; row++)
+        for (var group = 0; group < _window.Groups; group++)
         {
-            if (patch[row] is not (var value and not 0)) continue;
-            means[row] += value;
-            var rest = sums.AsSpan(row * patch.Length + row, patch.Length - row);
-            TensorPrimitives.MultiplyAdd(patch[row..], value, rest, rest);
+            _patches[group].AsSpan(_waiting * Values).Clear();
+            Count(_patches[group], Values, _sums[group], _means[group]);
+        }
+        _waiting = 0;
+    }
+
+    /// <summary>Adds the products of patches: several at once, so that the sums are read and written once for all of them.</summary>
+    private static void Count(ReadOnlySpan<float> patches, int length, Span<float> sums, double[] means)
+    {
+        ReadOnlySpan<float> one = patches[..length], two = patches.Slice(length, length);
+        ReadOnlySpan<float> three = patches.Slice(2 * length, length), four = patches.Slice(3 * length, length);
+        for (var row = 0; row < length; row++)
+        {
+            var (a, b, c, d) = (one[row], two[row], three[row], four[row]);
+            if (a == 0 && b == 0 && c == 0 && d == 0) continue;
+            means[row] += a + b + c + d;
+            var rest = sums.Slice(row * length, length);
+            var column = row;
+            if (length - row >= Vector<float>.Count)
+            {
+                Vector<float> first = new(a), second = new(b), third = new(c), fourth = new(d);
+                for (; column <= length - Vector<float>.Count; column += Vector<float>.Count)
+                {
+                    var sum = new Vector<float>(rest[column..]) + first * new Vector<float>(one[column..])
+                        + second * new Vector<float>(two[column..]) + third * new Vector<float>(three[column..])
+                        + fourth * new Vector<float>(four[column..]);
+                    sum.CopyTo(rest[column..]);
+                }
+            }
+            for (; column < length; column++)
+                rest[column] += a * one[column] + b * two[column] + c * three[column] + d * four[column];
         }
     }
 }

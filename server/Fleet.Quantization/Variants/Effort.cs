@@ -13,14 +13,15 @@ namespace Fleet.Quantization.Variants;
 internal sealed record Effort(string Name, PairTime Pairs)
 {
     /// <summary>A first look: ranges are taken in one way, and a speed is told to 5 %.</summary>
-    public static readonly Effort Fast = new("fast", new PairTime(TimeSpan.FromSeconds(0.5), TimeSpan.FromSeconds(1.5), 1.05))
+    public static readonly Effort Fast = new("fast", new PairTime(TimeSpan.FromSeconds(0.3), TimeSpan.FromSeconds(1.5), 1.05))
     {
         OtherCalibrators = false,
         TriesFourBit = false,
         TimesTheRejected = false,
         ExplainsTheHopeless = false,
-        Ranking = new RankingDetail(Singly: 16, Opened: 4),
-        FewestRankingSamples = 4,
+        Ranking = new RankingDetail(Singly: 16, Opened: 2),
+        FewestRankingSamples = 3,
+        TechniqueSamples = 8,
     };
 
     /// <summary>What is shipped: other calibrators are tried where the one asked for misses the aim.</summary>
@@ -62,6 +63,9 @@ internal sealed record Effort(string Name, PairTime Pairs)
     /// Fewest samples that compare techniques and rank operators, where each has so many outputs that few tell the power of an error.
     /// </summary>
     public int FewestRankingSamples { get; init; } = 16;
+
+    /// <summary>Most samples from which techniques find what to change.</summary>
+    public int TechniqueSamples { get; init; } = 32;
 
     /// <summary>The effort of that name; <see cref="Balanced"/> where none is asked for.</summary>
     /// <exception cref="ArgumentException">There is none; the message lists those there are.</exception>

@@ -218,6 +218,7 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
         return new QuantizationSource(model, histograms ?? new Dictionary<string, Histogram>(), request.Settings.Calibrator)
         {
             Samples = request.Calibration,
+            TechniqueSamples = request.Settings.Effort.TechniqueSamples,
             BatchSize = batch,
             Cancellation = cancellationToken,
             Schemes = [.. wanted.Select(one => one.Scheme).Distinct()],

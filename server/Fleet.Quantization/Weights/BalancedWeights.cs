@@ -1,3 +1,5 @@
+using System.Numerics.Tensors;
+
 namespace Fleet.Quantization.Weights;
 
 /// <summary>
@@ -44,14 +46,18 @@ internal sealed record BalancedWeights(sbyte[] Values, float[] Scales, float[] P
 
         var values = new sbyte[weights.Length];
         double balancedError = 0, plainError = 0;
-        for (var i = 0; i < weights.Length; i++)
+        for (var from = 0; from < weights.Length; from += inner)
         {
-            var (channel, place) = At(i, channels, inner);
-            var scale = (double)scales[channel] * places[place];
-            values[i] = (sbyte)Math.Clamp(Math.Round(weights[i] / scale), -Largest, Largest);
-            var (balanced, usual) = (values[i] * scale - weights[i], plain.Values[i] * (double)plain.Scales[channel] - weights[i]);
-            balancedError += balanced * balanced;
-            plainError += usual * usual;
+            var (channel, first) = (from / inner % channels, from / inner / channels * inner);
+            var (ofChannel, ofPlain) = ((double)scales[channel], (double)plain.Scales[channel]);
+            for (var i = from; i < from + inner; i++)
+            {
+                var scale = ofChannel * places[first + i - from];
+                values[i] = (sbyte)Math.Clamp(Math.Round(weights[i] / scale), -Largest, Largest);
+                var (balanced, usual) = (values[i] * scale - weights[i], plain.Values[i] * ofPlain - weights[i]);
+                balancedError += balanced * balanced;
+                plainError += usual * usual;
+            }
         }
         return balancedError <= plainError * WorthIt ? new BalancedWeights(values, scales, places) : alone;
     }
@@ -61,11 +67,25 @@ internal sealed record BalancedWeights(sbyte[] Values, float[] Scales, float[] P
     {
         var (levelled, by) = ofChannels ? (scales, places) : (places, scales);
         Array.Clear(levelled);
-        for (var i = 0; i < weights.Length; i++)
+        // Where a channel's weights lie apart, a row of all channels is one place.
+        var length = inner == 1 ? scales.Length : inner;
+        var magnitudes = new float[length];
+        for (var from = 0; from < weights.Length; from += length)
         {
-            var (channel, place) = At(i, scales.Length, inner);
-            var (own, other) = ofChannels ? (channel, place) : (place, channel);
-            levelled[own] = Math.Max(levelled[own], Math.Abs(weights[i]) / by[other]);
+            TensorPrimitives.Abs(weights.Slice(from, length), magnitudes);
+            var (one, many) = inner == 1 ? (from / length, 0) : (from / inner % scales.Length, from / inner / scales.Length * inner);
+            // Of a run, one of both is the same throughout: the place where the channel is not, and the channel where the place is not.
+            if (inner == 1 == ofChannels)
+            {
+                TensorPrimitives.Divide(magnitudes, by[one], magnitudes);
+                var own = levelled.AsSpan(many, length);
+                TensorPrimitives.Max(own, magnitudes, own);
+            }
+            else
+            {
+                TensorPrimitives.Divide(magnitudes, by.AsSpan(many, length), magnitudes);
+                levelled[one] = Math.Max(levelled[one], TensorPrimitives.Max<float>(magnitudes));
+            }
         }
         for (var i = 0; i < levelled.Length; i++)
         {
@@ -73,7 +93,4 @@ internal sealed record BalancedWeights(sbyte[] Values, float[] Scales, float[] P
             if (!float.IsNormal(levelled[i] / Largest)) levelled[i] = 1;
         }
     }
-
-    private static (int Channel, int Place) At(int index, int channels, int inner)
-        => (index / inner % channels, index / inner / channels * inner + index % inner);
 }

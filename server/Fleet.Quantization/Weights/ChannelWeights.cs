@@ -1,3 +1,5 @@
+using System.Numerics.Tensors;
+
 namespace Fleet.Quantization.Weights;
 
 /// <summary>A weight as signed bytes with a scale for each channel.</summary>
@@ -18,11 +20,16 @@ internal sealed record ChannelWeights(sbyte[] Values, float[] Scales)
     {
         var channels = (int)extents[axis];
         var inner = (int)extents.Skip(axis + 1).Aggregate(1L, (product, extent) => product * extent);
-        var largest = new float[channels];
-        for (var i = 0; i < weights.Length; i++)
+        var (largest, magnitudes) = (new float[channels], new float[Math.Max(channels, inner)]);
+        for (int from = 0, channel = 0; from < weights.Length; channel = (channel + 1) % channels)
         {
-            var channel = i / inner % channels;
-            largest[channel] = Math.Max(largest[channel], Math.Abs(weights[i]));
+            // Where a channel's weights lie apart, a row of all channels is looked at together.
+            var run = weights.Slice(from, inner == 1 ? channels : inner);
+            var row = magnitudes.AsSpan(0, run.Length);
+            TensorPrimitives.Abs(run, row);
+            if (inner == 1) TensorPrimitives.Max(largest, row, largest);
+            else largest[channel] = Math.Max(largest[channel], TensorPrimitives.Max<float>(row));
+            from += run.Length;
         }
 
         var scales = new float[channels];
@@ -43,9 +50,18 @@ internal sealed record ChannelWeights(sbyte[] Values, float[] Scales)
 
     private static sbyte[] Round(ReadOnlySpan<float> weights, float[] scales, int inner, Levels levels)
     {
-        var values = new sbyte[weights.Length];
-        for (var i = 0; i < weights.Length; i++)
-            values[i] = (sbyte)Math.Clamp(MathF.Round(weights[i] / scales[i / inner % scales.Length]), levels.Lowest, levels.Highest);
+        var (values, steps) = (new sbyte[weights.Length], new float[Math.Max(scales.Length, inner)]);
+        for (int from = 0, channel = 0; from < weights.Length; channel = (channel + 1) % scales.Length)
+        {
+            var run = weights.Slice(from, inner == 1 ? scales.Length : inner);
+            var row = steps.AsSpan(0, run.Length);
+            if (inner == 1) TensorPrimitives.Divide(run, scales, row);
+            else TensorPrimitives.Divide(run, scales[channel], row);
+            TensorPrimitives.Round<float>(row, row);
+            TensorPrimitives.Clamp(row, levels.Lowest, levels.Highest, row);
+            TensorPrimitives.ConvertSaturating<float, sbyte>(row, values.AsSpan(from, run.Length));
+            from += run.Length;
+        }
         return values;
     }
 }

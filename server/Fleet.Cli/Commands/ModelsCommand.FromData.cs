@@ -130,7 +130,7 @@ internal static partial class ModelsCommand
     {
         var spec = await options.SpecAsync(call, options.Data(call), cancellationToken);
         var understood = await DataCommand.RunAsync(
-            call.Shell, new DataRequest { Data = spec.Data!, Seed = spec.Seed }, cancellationToken);
+            call.Shell, new DataRequest { Data = spec.Data!, Seed = spec.Seed }, areOptions: true, cancellationToken);
         if (!call.Json)
         {
             DataTables.Write(call.Shell, understood);

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Fleet.Cli.Terminal;
 using Fleet.Contracts.Builds;
+using Fleet.Contracts.Tasks;
 
 namespace Fleet.Cli.Display;
 
@@ -15,13 +16,13 @@ internal static class DataTables
     public static void Write(Shell screen, DataReport report)
     {
         var shape = string.Join(" x ", report.SampleShape);
-        screen.WriteHeading($"{report.Spec.Kind}: {report.Task.ToString().ToLowerInvariant()}, samples of {shape}");
+        screen.WriteHeading($"{report.Spec.Kind}: {TaskDefinition.Of(report.Task).Title}, samples of {shape}");
         screen.WriteLine($"{Figures.Count(report.Samples.Training)} training, {Figures.Count(report.Samples.Validation)} validation, "
             + $"{Figures.Count(report.Samples.Test)} test samples{SampleText.Beside(report.Samples)}");
         if (report.Spec.Learned is { } train) screen.WriteSentence($"from {train}{(report.Spec.Test is { } test ? $" and {test}" : "")}");
         if (report.Preprocessing is { } done) screen.WriteSentence(TextOf(done));
         foreach (var note in report.Notes) screen.WriteSentence(note);
-        WriteClasses(screen, report.Classes);
+        WriteClasses(screen, report);
         WriteRanges(screen, "label", report.Labels);
         WriteRanges(screen, "channel", report.Channels);
         WriteExamples(screen, report.Examples);
@@ -33,12 +34,17 @@ internal static class DataTables
         : $"Sound becomes windows of {Figures.Count(done.Window ?? 0)} samples at {done.SampleRate} Hz"
             + (done.Hop < done.Window ? $", one every {Figures.Count(done.Hop ?? 0)}." : ".");
 
-    private static void WriteClasses(Shell screen, IReadOnlyList<ClassCount> classes)
+    private static void WriteClasses(Shell screen, DataReport report)
     {
+        var classes = report.Classes;
         if (classes.Count == 0) return;
         var smallest = classes.MinBy(one => one.Training)!;
         screen.WriteLine();
-        screen.WriteSentence($"{classes.Count} classes, the smallest '{smallest.Name}' with {smallest.Training} training samples.");
+        var ofSample = (double)classes.Sum(one => one.Training) / Math.Max(1, report.Samples.Training);
+        screen.WriteSentence((report.Task == ModelTask.MultiLabel
+            ? FormattableString.Invariant($"{classes.Count} labels, {ofSample:0.0} a sample, the rarest ")
+            : $"{classes.Count} classes, the smallest ")
+            + $"'{smallest.Name}' with {smallest.Training} training samples.");
         var sheet = new Sheet("class", ">training", ">validation", ">test", "");
         var most = Math.Max(1, classes.Max(one => one.Training));
         // Where all do not fit, the rarest are those to look at.

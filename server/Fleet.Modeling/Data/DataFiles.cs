@@ -65,7 +65,7 @@ internal static class DataFiles
 
     /// <summary>The sentence for a file that cannot be opened.</summary>
     public static BuildException Unreadable(string path, Exception cause) => cause is FileNotFoundException or DirectoryNotFoundException
-        ? new BuildException($"Data file {path} does not exist on this worker; give a path that the worker can read.", cause)
+        ? new BuildException($"Data file {path} does not exist on {Environment.MachineName}, which reads it.", cause)
         : new BuildException($"Data file {path} cannot be read: {cause.Message}", cause);
 
     private static BuildException TooLarge(string path)

@@ -51,7 +51,8 @@ internal static class ReportClasses
         var page = new StringBuilder("<section><h2>Labels</h2><p class=\"note\">What the student does with the test samples of each label, "
             + "of which a sample may have several. Recall is the share of them that it is given to, precision the share of those it is "
             + "given to that have it. Average precision is the area below precision over recall: how well they are told apart wherever "
-            + "the bound lies.</p><div class=\"scroll\"><table class=\"cards\"><thead><tr><th>Label</th><th class=\"n\">Training samples</th>"
+            + "the bound lies.</p><div class=\"scroll\"><table class=\"cards\"><thead><tr><th>Label</th>"
+            + "<th class=\"n\">Training samples</th>"
             + "<th class=\"n\">Test samples</th><th class=\"n\">Recall</th><th class=\"n\">Precision</th><th class=\"n\">F1</th>"
             + "<th class=\"n\">Average precision</th></tr></thead><tbody>\n");
         string Share(string title, double? value) => Cell(title, value is { } known ? Percent(known) : "–");

@@ -1,6 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
-using System.Text.Json;
 using System.Text.Json.Serialization;
 
 namespace Fleet.Contracts.Builds;
@@ -8,11 +7,13 @@ namespace Fleet.Contracts.Builds;
 /// <summary>The shape of samples that are made up for an input. People write it <c>NAME=1x3x224x224</c>, and so does JSON.</summary>
 /// <param name="Input">The input.</param>
 /// <param name="Extents">Its extents, the batch included; each at least 1.</param>
-[JsonConverter(typeof(InputShapeConverter))]
-public sealed record InputShape(string Input, IReadOnlyList<int> Extents)
+[JsonConverter(typeof(WrittenAsTextConverter<InputShape>))]
+public sealed record InputShape(string Input, IReadOnlyList<int> Extents) : IWrittenAsText<InputShape>
 {
     /// <summary>How it is written, for messages.</summary>
     public const string Form = "NAME=1x3x224x224, an input and its extents";
+
+    static string IWrittenAsText<InputShape>.Rule => $"A shape is written as {Form}.";
 
     /// <summary>Reads what a person wrote. Names of inputs may hold an equals sign; extents cannot.</summary>
     public static bool TryParse(string? text, [NotNullWhen(true)] out InputShape? shape)
@@ -38,17 +39,4 @@ public sealed record InputShape(string Input, IReadOnlyList<int> Extents)
 
     /// <inheritdoc/>
     public override string ToString() => $"{Input}={string.Join('x', Extents)}";
-}
-
-/// <summary>Reads and writes a shape as <c>NAME=1x3x224x224</c>.</summary>
-public sealed class InputShapeConverter : JsonConverter<InputShape>
-{
-    /// <inheritdoc/>
-    public override InputShape Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
-        => reader.TokenType == JsonTokenType.String && InputShape.TryParse(reader.GetString(), out var shape)
-            ? shape : throw new JsonException($"A shape is written as {InputShape.Form}.");
-
-    /// <inheritdoc/>
-    public override void Write(Utf8JsonWriter writer, InputShape value, JsonSerializerOptions options)
-        => writer.WriteStringValue(value.ToString());
 }

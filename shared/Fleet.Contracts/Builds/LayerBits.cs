@@ -1,6 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
-using System.Text.Json;
 using System.Text.Json.Serialization;
 
 namespace Fleet.Contracts.Builds;
@@ -8,11 +7,13 @@ namespace Fleet.Contracts.Builds;
 /// <summary>Bits of the weights of a layer. People write it <c>LAYER=BITS</c>, and so does JSON.</summary>
 /// <param name="Layer">The layer by its name, or an operator for all of that kind; <c>*</c> stands for any letters.</param>
 /// <param name="Bits">2, 3, 4 or 8.</param>
-[JsonConverter(typeof(LayerBitsConverter))]
-public sealed record LayerBits(string Layer, int Bits)
+[JsonConverter(typeof(WrittenAsTextConverter<LayerBits>))]
+public sealed record LayerBits(string Layer, int Bits) : IWrittenAsText<LayerBits>
 {
     /// <summary>How it is written, for messages.</summary>
     public const string Form = "LAYER=BITS, a layer or an operator and 2, 3, 4 or 8";
+
+    static string IWrittenAsText<LayerBits>.Rule => $"Bits of a layer are written as {Form}.";
 
     /// <summary>Reads what a person wrote. The name of a layer may hold an equals sign, bits cannot.</summary>
     public static bool TryParse(string? text, [NotNullWhen(true)] out LayerBits? layer)
@@ -25,17 +26,4 @@ public sealed record LayerBits(string Layer, int Bits)
 
     /// <inheritdoc/>
     public override string ToString() => FormattableString.Invariant($"{Layer}={Bits}");
-}
-
-/// <summary>Reads and writes it as <c>LAYER=BITS</c>.</summary>
-public sealed class LayerBitsConverter : JsonConverter<LayerBits>
-{
-    /// <inheritdoc/>
-    public override LayerBits Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
-        => reader.TokenType == JsonTokenType.String && LayerBits.TryParse(reader.GetString(), out var layer)
-            ? layer : throw new JsonException($"Bits of a layer are written as {LayerBits.Form}.");
-
-    /// <inheritdoc/>
-    public override void Write(Utf8JsonWriter writer, LayerBits value, JsonSerializerOptions options)
-        => writer.WriteStringValue(value.ToString());
 }

@@ -31,6 +31,19 @@ public sealed class TaskValidationTests : IDisposable
         Assert.Null(outcome.Scores.Accuracy);
     }
 
+    [Fact]
+    public async Task Several_labels_a_sample_are_judged_by_those_that_are_given()
+    {
+        // Twice the inputs are the logits: of five labels four are given, three of them rightly.
+        KeyValuePair<string, NpyArray>[] set = [
+            new("x", NpyArray.Of([1f, 1, -3, 1, 4, -1], 2, 3)), new("labels", NpyArray.Of([1L, 0, 1, 1, 1, 1], 2, 3)),
+        ];
+        var outcome = await ValidateAsync(TestModels.Scale(_bench.Folder.Path, 2), set, ModelTask.MultiLabel,
+            [Threshold.Of(Metric.MicroF1, 0.7)], expected: new Scores().With(Metric.MicroF1, 0.7));
+        Assert.Equal((DeploymentFailure.GateMissed, "Micro F1 0.6667 is below the required 0.7."), (outcome.Failure, outcome.Detail));
+        Assert.Equal(0.5555, outcome.Scores![Metric.MacroF1]!.Value, 3);
+    }
+
     [Theory]
     [InlineData(-1)]
     [InlineData(3)]

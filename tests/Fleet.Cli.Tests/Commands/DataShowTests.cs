@@ -58,9 +58,38 @@ public sealed class DataShowTests : IDisposable
     {
         await File.WriteAllTextAsync(_folder["t.csv"], "width,kind\n1,a\n");
         Assert.Equal(1, await _fleet.RunAsync("data", "show", "--data", _folder["t.csv"]));
-        Assert.Contains("has the columns width, kind; name the one that is to be predicted in data.labelColumn", _fleet.Error,
+        Assert.Contains("has the columns width, kind; name the one that is to be predicted in --label", _fleet.Error,
             StringComparison.Ordinal);
         Assert.Equal(2, await _fleet.RunAsync("data", "show"));
         Assert.Contains("Name a build spec, or data with --data.", _fleet.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Samples_with_several_labels_are_said_with_how_many_each_has()
+    {
+        await File.WriteAllLinesAsync(_folder["t.csv"],
+            ["size,tags", .. Enumerable.Range(0, 40).Select(i => $"{i},{(i % 4 == 0 ? "hot" : i % 4 == 1 ? "loud" : "hot;loud")}")]);
+        Assert.Equal(0, await _fleet.RunAsync("data", "show", "--data", _folder["t.csv"], "--label", "tags"));
+        Assert.Contains("csv: multiLabel", _fleet.Output, StringComparison.Ordinal);
+        Assert.Contains("2 labels, 1.5 a sample, the rarest", _fleet.Output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("--label", "kind", "--label goes with --data; ", " says it in data.labelColumn.")]
+    [InlineData("--test", "t.csv", "--test goes with --data; ", " says it in data.test.")]
+    public async Task Option_that_says_nothing_beside_a_spec_is_refused(string option, string value, params string[] said)
+    {
+        var code = await _fleet.RunAsync("data", "show", _folder["spec.yaml"], option, value);
+        Assert.NotEqual(0, code);
+        Assert.All(said, part => Assert.Contains(part, _fleet.Error, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task What_is_missing_is_named_by_the_option_that_gives_it()
+    {
+        await File.WriteAllLinesAsync(_folder["t.csv"], ["a,b", "1,2", "3,4"]);
+        Assert.NotEqual(0, await _fleet.RunAsync("data", "show", "--data", _folder["t.csv"]));
+        Assert.Contains("--label", _fleet.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("data.labelColumn", _fleet.Error, StringComparison.Ordinal);
     }
 }

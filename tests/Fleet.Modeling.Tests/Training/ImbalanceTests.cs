@@ -89,8 +89,9 @@ public sealed class ImbalanceTests
         var samples = new SampleSet(new float[100], [1], labels);
         int[] Drawn(int epoch, bool isBalanced = true)
             => [
-            .. new Batches(samples, 10, Augmentation.Of(new TrainingSpec(), 1), CPU, isBalanced).Of(epoch).SelectMany(one => one.Indices),
-        ];
+                .. new Batches(samples, 10, Augmentation.Of(new TrainingSpec(), 1), CPU, isBalanced).Of(epoch)
+                    .SelectMany(one => one.Indices),
+            ];
         var counts = Drawn(0).CountBy(sample => labels.Numbers[sample]).ToDictionary(count => count.Key, count => count.Value);
         Assert.Equal([33, 33, 34], counts.Values.Order());
         Assert.All(Drawn(0).CountBy(sample => sample).Where(count => labels.Numbers[count.Key] == 2),

@@ -1,0 +1,20 @@
+using System.Text.RegularExpressions;
+
+namespace Fleet.Cli.Display;
+
+/// <summary>
+/// What is said of data names keys of a spec. To who gave options in place of one, the options are named that stand for them.
+/// </summary>
+internal static partial class OptionWords
+{
+    /// <summary>The message with <c>--data</c>, <c>--test</c> and <c>--label</c> for the keys that they set.</summary>
+    public static string Of(string message) => Keys().Replace(message, key => key.Value switch
+    {
+        "data.train" => "--data",
+        "data.test" => "--test",
+        _ => "--label",
+    });
+
+    [GeneratedRegex(@"\bdata\.(train|test|labelColumn)\b")]
+    private static partial Regex Keys();
+}

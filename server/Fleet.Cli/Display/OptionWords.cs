@@ -15,6 +15,6 @@ internal static partial class OptionWords
         _ => "--label",
     });
 
-    [GeneratedRegex(@"\bdata\.(train|test|labelColumn)\b")]
+    [GeneratedRegex(@"(?<![\w./\\-])data\.(train|test|labelColumn)(?![\w/\\-]|\.\w)")]
     private static partial Regex Keys();
 }

@@ -42,8 +42,8 @@ internal static class CsvFiles
             ];
             var labels = !labelled ? [] : table.Rows.Index().SelectMany(row => places.Select(place
                 => row.Item[place].Length > 0 || mayBeEmpty ? row.Item[place]
-                : throw new FormatException($"{table.Where(row.Index)} has no label in column '{table.Columns[place]}'; with data.task "
-                    + "'multiLabel' it is a sample without any"))).ToList();
+                : throw new FormatException($"{table.Where(row.Index)} has no label in column '{table.Columns[place]}'; give it "
+                    + "one, or remove the line"))).ToList();
             var group = groupColumn is null || !labelled ? -1 : table.PlaceOf(groupColumn, "data.groupColumn");
             if (groupColumn is not null) spec = spec with { Without = [.. spec.Without, groupColumn] };
             var notes = new List<string>();

@@ -11,6 +11,9 @@ internal sealed class LabelSetReading
 {
     private const int MostNamed = 12;
 
+    /// <summary>Most labels: an output of the network for each, and a figure on each page.</summary>
+    internal const int MostLabels = 1_000;
+
     private static readonly char[] Separators = [';', '|'];
 
     private readonly Dictionary<string, int> _places;
@@ -29,7 +32,7 @@ internal sealed class LabelSetReading
     /// </summary>
     public static bool HasSeveral(RawLabels labels) => labels.Names is { } names
         && names.Any(name => name.AsSpan().IndexOfAny(Separators) >= 0)
-        && names.SelectMany(Parts).CountBy(part => part).Any(count => count.Value > 1);
+        && names.SelectMany(name => Parts(name).Distinct()).CountBy(part => part).Any(count => count.Value > 1);
 
     /// <summary>True where rows hold nothing but 1 and 0.</summary>
     public static bool AreMarks(RawLabels labels) => labels.Names is null && labels.Values.All(value => value is 0 or 1);
@@ -47,6 +50,13 @@ internal sealed class LabelSetReading
             throw new BuildException(
                 $"data.classes names {given.Count} labels, and {training.Source} has {labels.Columns} for each sample.");
         var names = spec.Classes ?? found;
+        if (names.Count > MostLabels)
+            throw new BuildException($"{training.Source} has {names.Count} labels, such as {string.Join(", ", names.Take(3))}, and at most "
+                + $"{MostLabels} are learned: name those meant in data.classes, or set data.task to 'classification' when each field is "
+                + "one class.");
+        if (names.Count == 0)
+            throw new BuildException(
+                $"{training.Source} has no label at all: every field is empty. Look whether the column is the one that was meant.");
         return names.Count > 1
             ? new LabelSetReading(names)
             : throw new BuildException(
@@ -61,13 +71,17 @@ internal sealed class LabelSetReading
         var labels = raw.Labels;
         if (labels.Columns > 1)
         {
-            var bad = labels.Names is not null ? 0 : Array.FindIndex(labels.Values, value => value is not (0 or 1));
+            var bad = Array.FindIndex(labels.Values,
+                value => labels.Names is { } words ? words[(int)value] is not ("0" or "1") : value is not (0 or 1));
+            // Some fields are empty or are words; the others say 1 or 0 all the same.
+            double[] marks = labels.Names is { } text && bad < 0
+                ? [.. labels.Values.Select(value => text[(int)value] == "1" ? 1.0 : 0)] : labels.Values;
             return bad < 0 && labels.Columns == Names.Count
-                ? new LabelSets(Array.ConvertAll(labels.Values, value => (float)value), Names.Count)
+                ? new LabelSets(Array.ConvertAll(marks, value => (float)value), Names.Count)
                 : throw new BuildException(
-                    $"{raw.Source} has {labels.Columns} labels for each sample{(bad < 0 ? "" : $", {TextOf(labels, bad)} among them at "
-                        + $"sample {bad / labels.Columns} (counted from 0)")}, and data.task 'multiLabel' takes 1 or 0 for each of "
-                        + $"{Names.Count}.");
+                    $"{raw.Source} has {labels.Columns} labels for each sample{(bad < 0 ? "" : $", {TextOf(labels, bad)} for "
+                        + $"'{Names.ElementAtOrDefault(bad % labels.Columns)}' at sample {bad / labels.Columns} (counted from 0)")}, and "
+                        + $"data.task 'multiLabel' takes 1 or 0 for each of {Names.Count}.");
         }
         var given = new float[labels.Count * Names.Count];
         foreach (var (sample, field) in Fields(labels).Index())
@@ -86,7 +100,8 @@ internal sealed class LabelSetReading
     }
 
     private static string TextOf(RawLabels labels, int place)
-        => labels.Names is { } words ? $"'{words[(int)labels.Values[place]]}'" : LabelReading.Text(labels.Values[place]);
+        => labels.Names is not { } words ? LabelReading.Text(labels.Values[place])
+            : words[(int)labels.Values[place]] is { Length: > 0 } word ? $"'{word}'" : "an empty field";
 
     // A file of single labels among others has them as words or as numbers.
     private static IEnumerable<string> Fields(RawLabels labels)

@@ -43,11 +43,15 @@ internal static class Splits
     {
         var kept = new List<int>();
         var part = new List<int>();
+        // Of many small groups each would be rounded to nothing: what is left of one is carried on to the next.
+        var (carries, seen, cut) = (samples.Labels is LabelSets, 0, 0);
         foreach (var group in Groups(samples))
         {
             int[][] units = [.. group];
             random.Shuffle(units);
-            var taken = Rounded(units.Length * share);
+            seen += units.Length;
+            var taken = Math.Clamp(carries ? Rounded(seen * share) - cut : Rounded(units.Length * share), 0, units.Length);
+            cut += taken;
             part.AddRange(units[..taken].SelectMany(unit => unit));
             kept.AddRange(units[taken..].SelectMany(unit => unit));
         }

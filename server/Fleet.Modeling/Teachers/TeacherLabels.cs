@@ -76,6 +76,11 @@ internal static class TeacherLabels
                     $"Teacher {teacher.Path} decides for '{classes[(int)training.ClassNumbers[0]]}' on all {training.Count} training "
                         + "samples, of which nothing can be learned: give samples of other classes, or look whether they are as it takes "
                         + "them (range, layout).");
+            if (training.Labels is LabelSets sets
+                && Enumerable.Range(1, sets.Count - 1).All(sample => sets.Row(sample).SequenceEqual(sets.Row(0))))
+                throw new BuildException(
+                    $"Teacher {teacher.Path} gives the same labels to all {training.Count} training samples, of which nothing can be "
+                        + "learned: give other samples, or look whether they are as it takes them (range, layout).");
         }
         return data with
         {

@@ -8,7 +8,7 @@ namespace Fleet.Modeling.Training;
 /// <summary>How far outputs are from labels: what a task is trained by.</summary>
 internal abstract class LabelLoss
 {
-    /// <summary>Below it the slope of a root, which a focal loss has, has no end.</summary>
+    /// <summary>Below it the slope of the factor, which is that of a root, would have no end.</summary>
     private const double SmallestDoubt = 1e-6;
 
     /// <summary>The loss of a task.</summary>
@@ -45,11 +45,16 @@ internal abstract class LabelLoss
         ];
     }
 
+    /// <summary>A weight for each output: the last classes may be missing from what is learned, as from a fold.</summary>
+    private static Tensor Of(float[] weights, Tensor outputs)
+        => tensor([.. weights, .. Enumerable.Repeat(1f, (int)outputs.shape[1] - weights.Length)], dtype: outputs.dtype,
+            device: outputs.device);
+
     /// <summary>Cross entropy of softmax(outputs) with the classes; the weighted mean over the batch where classes have weights.</summary>
     private sealed class OfClasses(double smoothing, float[]? weights) : LabelLoss
     {
         public override Tensor Of(Tensor outputs, Tensor labels) => functional.cross_entropy(
-            outputs, labels, weight: weights is null ? null : tensor(weights, device: outputs.device), label_smoothing: smoothing);
+            outputs, labels, weight: weights is null ? null : Of(weights, outputs), label_smoothing: smoothing);
     }
 
     /// <summary>
@@ -63,7 +68,7 @@ internal abstract class LabelLoss
             var logarithm = functional.log_softmax(outputs, 1).gather(1, labels.unsqueeze(1)).squeeze(1);
             var losses = -(-logarithm.expm1()).clamp_min(SmallestDoubt).pow(focus) * logarithm;
             if (weights is null) return losses.mean();
-            var ofSamples = tensor(weights, device: outputs.device).to_type(losses.dtype).index_select(0, labels);
+            var ofSamples = Of(weights, outputs).index_select(0, labels);
             return (losses * ofSamples).sum() / ofSamples.sum();
         }
     }

@@ -56,7 +56,7 @@ internal static class ReportClasses
             + "<th class=\"n\">Test samples</th><th class=\"n\">Recall</th><th class=\"n\">Precision</th><th class=\"n\">F1</th>"
             + "<th class=\"n\">Average precision</th></tr></thead><tbody>\n");
         string Share(string title, double? value) => Cell(title, value is { } known ? Percent(known) : "–");
-        foreach (var (number, figures) in labels.Index().OrderBy(one => labels.Count > MostRows ? one.Item.F1 : 0).Take(MostRows))
+        foreach (var (number, figures) in labels.Index().OrderBy(one => labels.Count > MostRows ? one.Item.F1 ?? 2 : 0).Take(MostRows))
             page.Append($"<tr data-class=\"{Html(view.Classes[number])}\"><td>{Html(view.Classes[number])}</td>"
                 + Cell("Training samples", view.ClassCounts.Count > number ? Count(view.ClassCounts[number].Training) : "")
                 + Cell("Test samples", Count(figures.Samples)) + Share("Recall", figures.Recall) + Share("Precision", figures.Precision)

@@ -57,9 +57,10 @@ internal sealed class CompensatedRounding : ITechnique
         {
             if (!moments.TryGetValue(layer.Node.Output[0], out var own)) continue;
             cancellationToken.ThrowIfCancellationRequested();
-            var grid = scales[layer.Node.Output[0]] = QdqWriter.FreeScalesOf(layer, form);
-            rounded[layer.Weight.Name] = RoundedOnce.Of(layer.Weight, (Name, form.IsUnsaturated),
+            var grid = QdqWriter.FreeScalesOf(layer, form);
+            var made = RoundedOnce.Of(layer.Weight, (Name, form.IsUnsaturated),
                 () => Rounded(layer, own, grid, form.IsUnsaturated, cancellationToken));
+            if (made.Weights.Length > 0) (scales[layer.Node.Output[0]], rounded[layer.Weight.Name]) = (grid, made);
         }
         if (rounded.Count == 0) return source;
         var changed = source.Model.Model.Clone();
@@ -83,7 +84,21 @@ internal sealed class CompensatedRounding : ITechnique
             .Where(layer => layer.Node.Is("Conv") && graph.ConsumersOf(layer.Weight.Name).Count == 1
                 && BiasCorrection.TakesBias(layer, graph));
 
+    /// <summary>The layer's weights on their grid; none where what it reads cannot be weighed.</summary>
     private static RoundedLayer Rounded(
+        WeightedOperator layer, PatchMoments moments, float[] scales, bool unsaturated, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return Together(layer, moments, scales, unsaturated, cancellationToken);
+        }
+        catch (ArithmeticException)
+        {
+            return new RoundedLayer([], []);
+        }
+    }
+
+    private static RoundedLayer Together(
         WeightedOperator layer, PatchMoments moments, float[] scales, bool unsaturated, CancellationToken cancellationToken)
     {
         var weights = layer.Values();
@@ -118,7 +133,7 @@ internal sealed class CompensatedRounding : ITechnique
     }
 
     /// <summary>What became of a layer.</summary>
-    /// <param name="Weights">Its weights, each on the grid.</param>
+    /// <param name="Weights">Its weights, each on the grid; empty where they were left alone.</param>
     /// <param name="Shifts">What its channels lose of their means by that, which goes into the bias.</param>
     private sealed record RoundedLayer(float[] Weights, double[] Shifts);
 }

@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Numerics.Tensors;
 using Fleet.Quantization.Calibration;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Writing;
@@ -13,8 +14,11 @@ namespace Fleet.Quantization.Techniques;
 /// </summary>
 internal sealed class PatchMoments
 {
-    /// <summary>Most values in a patch: 9 places of 113 channels, or one of 1,024.</summary>
+    /// <summary>Most values in a patch of a layer without groups: 9 places of 113 channels, or one of 1,024.</summary>
     private const int MostValues = 1024;
+
+    /// <summary>Most sums that a layer takes, and all layers together, which are held at once (16 and 256 MiB).</summary>
+    private const long MostOfLayer = 4L << 20, MostOfAll = 64L << 20;
 
     /// <summary>Patches taken of a layer, from all samples together.</summary>
     private const int Patches = 2048;
@@ -24,6 +28,7 @@ internal sealed class PatchMoments
 
     private readonly ConvolutionWindow _window;
     private readonly float[][] _sums;
+    private readonly float[][] _origins;
     private readonly double[][] _means;
     private readonly int _ofSample;
     private readonly float[][] _patches;
@@ -34,6 +39,7 @@ internal sealed class PatchMoments
         var values = window.Values;
         _window = window;
         _sums = [.. Enumerable.Range(0, window.Groups).Select(_ => new float[values * values])];
+        _origins = new float[window.Groups][];
         _means = [.. Enumerable.Range(0, window.Groups).Select(_ => new double[values])];
         _patches = [.. Enumerable.Range(0, window.Groups).Select(_ => new float[Together * values])];
         _ofSample = Math.Max(1, Patches / Math.Max(1, samples));
@@ -43,7 +49,9 @@ internal sealed class PatchMoments
     public int Values => _window.Values;
 
     /// <summary>The means of a group's values, place by place, the channels of each side by side.</summary>
-    public double[] MeansOf(int group) => Array.ConvertAll(_means[group], sum => sum / Math.Max(1, _count));
+    public double[] MeansOf(int group) => [
+        .. _means[group].Select((sum, at) => (_origins[group]?[at] ?? 0) + sum / Math.Max(1, _count)),
+    ];
 
     /// <summary>The sums of a group, row by row, in the order of the means.</summary>
     public float[] OfGroup(int group)
@@ -70,9 +78,11 @@ internal sealed class PatchMoments
     {
         var moments = new Dictionary<string, PatchMoments>();
         var readers = new Dictionary<string, List<PatchMoments>>();
+        var held = 0L;
         foreach (var layer in layers)
         {
-            if (ConvolutionWindow.Of(layer) is not { } window || window.Values > MostValues) continue;
+            if (ConvolutionWindow.Of(layer) is not { } window || SumsOf(window) is not { } sums || held + sums > MostOfAll) continue;
+            held += sums;
             var own = moments[layer.Node.Output[0]] = new PatchMoments(window, samples.Count);
             if (!readers.TryGetValue(layer.Node.Input[0], out var others)) readers[layer.Node.Input[0]] = others = [];
             others.Add(own);
@@ -82,6 +92,13 @@ internal sealed class PatchMoments
             foreach (var reader in readers[name]) reader.Add(value);
         }, cancellationToken);
         return moments;
+    }
+
+    /// <summary>Sums that a layer takes; null where they, or factoring them, would take longer than the layer is worth.</summary>
+    private static long? SumsOf(ConvolutionWindow window)
+    {
+        var sums = (long)window.Values * window.Values * window.Groups;
+        return sums <= MostOfLayer && (double)sums * window.Values <= Math.Pow(MostValues, 3) ? sums : null;
     }
 
     private void Add(OrtValue input)
@@ -100,7 +117,13 @@ internal sealed class PatchMoments
             {
                 var place = (int)(((long)i * places + _from) / taken) % places;
                 for (var group = 0; group < _window.Groups; group++)
-                    _window.Read(own, extents, place, group, _patches[group].AsSpan(_waiting * Values, Values));
+                {
+                    var patch = _patches[group].AsSpan(_waiting * Values, Values);
+                    _window.Read(own, extents, place, group, patch);
+                    // Counted from one of them: of a large mean beside a small deviation, single precision would leave nothing.
+                    _origins[group] ??= patch.ToArray();
+                    TensorPrimitives.Subtract(patch, _origins[group], patch);
+                }
                 if (++_waiting == Together) CountWaiting();
             }
             _count += taken;

@@ -10,15 +10,19 @@ public static class LabelSetScore
 {
     /// <summary>2 TP / (2 TP + FP + FN) over all labels of all samples, 0 to 1; 0 where no label is given and none is there.</summary>
     public static double MicroF1(ReadOnlySpan<float> outputs, ReadOnlySpan<float> labels, int columns, SampleWeights weights = default)
-    {
-        var all = new Counts();
-        foreach (var counts in Count(outputs, labels, columns, weights)) all = all.And(counts);
-        return all.F1 ?? 0;
-    }
+        => MicroF1(Count(outputs, labels, columns, weights));
+
+    /// <summary>The same of what was counted.</summary>
+    public static double MicroF1(IEnumerable<Counts> labels)
+        => labels.Aggregate(new Counts(), (all, counts) => all.And(counts)).F1 ?? 0;
 
     /// <summary>Mean of the same over the labels that are given or there for some sample, 0 to 1; 0 without one.</summary>
     public static double MacroF1(ReadOnlySpan<float> outputs, ReadOnlySpan<float> labels, int columns, SampleWeights weights = default)
-        => Count(outputs, labels, columns, weights).Select(counts => counts.F1).OfType<double>().DefaultIfEmpty(0).Average();
+        => MacroF1(Count(outputs, labels, columns, weights));
+
+    /// <summary>The same of what was counted.</summary>
+    public static double MacroF1(IEnumerable<Counts> labels)
+        => labels.Select(counts => counts.F1).OfType<double>().DefaultIfEmpty(0).Average();
 
     /// <summary>Share of labels decided as by other outputs, 0 to 1; 0 without samples.</summary>
     public static double Agreement(ReadOnlySpan<float> outputs, ReadOnlySpan<float> others, int columns, SampleWeights weights = default)
@@ -40,12 +44,17 @@ public static class LabelSetScore
     {
         if (outputs.Length != labels.Length) throw new ArgumentException($"There are {outputs.Length} outputs for {labels.Length} labels.");
         var counts = new Counts[columns];
-        for (var i = 0; i < outputs.Length; i++)
+        for (var sample = 0; sample < outputs.Length / columns; sample++)
         {
-            var (isGiven, isThere, times) = (IsGiven(outputs[i]), labels[i] > 0, weights[i / columns]);
-            var known = counts[i % columns];
-            counts[i % columns] = new Counts(
-                known.Right + (isGiven && isThere ? times : 0), known.Given + (isGiven ? times : 0), known.There + (isThere ? times : 0));
+            var times = weights[sample];
+            var (given, there) = (sample * columns, (sample + 1) * columns);
+            for (var i = times == 0 ? there : given; i < there; i++)
+            {
+                var (isGiven, isThere) = (IsGiven(outputs[i]), labels[i] > 0);
+                // Most labels are neither given nor there.
+                if (isGiven || isThere) counts[i - given] = counts[i - given].And(
+                    new Counts(isGiven && isThere ? times : 0, isGiven ? times : 0, isThere ? times : 0));
+            }
         }
         return counts;
     }

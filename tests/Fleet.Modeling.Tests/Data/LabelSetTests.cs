@@ -89,8 +89,8 @@ public sealed class LabelSetTests : IDisposable
     {
         var data = Load(Csv(i => i % 3 == 0 ? "" : i % 3 == 1 ? "a" : "a;b", task: ModelTask.MultiLabel));
         AssertGiven(data, i => [i % 3 != 0, i % 3 == 2]);
-        Assert.Contains("with data.task 'multiLabel' it is a sample without any", Refused(Csv(i => i == 3 ? "" : "a;b")),
-            StringComparison.Ordinal);
+        Assert.Contains("give it one, or remove the line", Refused(Csv(i => i == 3 ? "" : "a;b")), StringComparison.Ordinal);
+        Assert.Contains("every field is empty", Refused(Csv(_ => "", task: ModelTask.MultiLabel)), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -98,7 +98,9 @@ public sealed class LabelSetTests : IDisposable
     {
         Assert.Contains("label 'c' at sample 7", Refused(Csv(i => i == 7 ? "c" : i % 2 == 0 ? "a;b" : "a") with { Classes = ["a", "b"] }),
             StringComparison.Ordinal);
-        Assert.Contains("2 among them at sample 5", Refused(Csv(i => i == 5 ? "2,1" : "1,0", "a,b", ModelTask.MultiLabel)),
+        Assert.Contains("2 for 'a' at sample 5", Refused(Csv(i => i == 5 ? "2,1" : "1,0", "a,b", ModelTask.MultiLabel)),
+            StringComparison.Ordinal);
+        Assert.Contains("an empty field for 'b' at sample 5", Refused(Csv(i => i == 5 ? "0," : "1,0", "a,b", ModelTask.MultiLabel)),
             StringComparison.Ordinal);
         Assert.Contains("2, 1 at sample 5", Refused(Csv(i => i == 5 ? "2,1" : "1,1", "a,b")), StringComparison.Ordinal);
         Assert.Contains("has one label (a)", Refused(Csv(_ => "a", task: ModelTask.MultiLabel)), StringComparison.Ordinal);
@@ -108,6 +110,27 @@ public sealed class LabelSetTests : IDisposable
     public void Label_that_no_training_sample_has_is_refused_by_its_name()
         => Assert.Contains("no training sample of label 'c'",
             Refused(Csv(i => i % 2 == 0 ? "a;b" : "a") with { Classes = ["a", "b", "c"] }), StringComparison.Ordinal);
+
+    [Fact]
+    public void A_part_that_stands_twice_in_one_field_stands_in_no_other()
+        => Assert.Equal(ModelTask.Classification, Load(Csv(i => i % 2 == 0 ? "R|R" : "S")).Task);
+
+    [Fact]
+    public void More_labels_than_a_network_has_outputs_for_are_refused_with_their_number()
+    {
+        static string Own(int row)
+            => string.Join(';', Enumerable.Range(0, 1_000).Where(label => label % 60 == row).Select(label => $"l{label}"));
+        Assert.Contains("has 1001 labels, such as l, l0, l1, and at most 1000 are learned", Refused(Csv(i => $"l;{Own(i)}")),
+            StringComparison.Ordinal);
+    }
+
+    /// <summary>Labels of three samples each are groups of three, of which a tenth is none.</summary>
+    [Fact]
+    public void Shares_hold_where_every_label_is_rare()
+    {
+        var data = Load(Csv(i => $"all;l{i / 3}") with { TestShare = 0.1, ValidationShare = 0.2 });
+        Assert.Equal((43, 11, 6), (data.Training.Count, data.Validation.Count, data.Test.Count));
+    }
 
     [Fact]
     public void Rare_labels_are_cut_in_proportion()

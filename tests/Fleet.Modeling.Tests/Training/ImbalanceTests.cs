@@ -54,6 +54,16 @@ public sealed class ImbalanceTests
         Assert.Equal(expected, Loss(new TrainingSpec { Focal = 2, ClassWeights = "balanced" }, Labels), 6);
     }
 
+    /// <summary>A fold may hold all samples of the last class.</summary>
+    [Theory]
+    [InlineData(null)]
+    [InlineData(2.0)]
+    public void Weights_go_with_outputs_of_classes_that_are_not_learned(double? focus)
+    {
+        var spec = new TrainingSpec { ClassWeights = "balanced", Focal = focus };
+        Assert.Equal(Loss(spec with { ClassWeights = null }, new ClassLabels([0, 1, 1, 0])), Loss(spec, new ClassLabels([0, 1, 1, 0])), 6);
+    }
+
     [Theory]
     [InlineData(0.5)]
     [InlineData(3)]

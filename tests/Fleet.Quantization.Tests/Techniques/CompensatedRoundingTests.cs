@@ -78,6 +78,31 @@ public sealed class CompensatedRoundingTests
         Assert.InRange(prepared.Shift(compensated, "y"), 0, prepared.Shift(scheme.Apply(changed, None), "y"));
     }
 
+    /// <summary>A pressure, a temperature in kelvin: what is far from zero and hardly moves.</summary>
+    [Theory]
+    [InlineData(50)]
+    [InlineData(500)]
+    public void Inputs_of_a_large_mean_are_weighed_by_what_they_do_around_it(float mean)
+    {
+        using var prepared = new Prepared(new GraphBuilder().Input("x", -1, 6, 16, 16).Weight("w", 8, 6, 3, 3)
+            .Constant(Tensors.Of("mean", [mean]))
+            .Node("AveragePool", ["x"], "s", node => node.With("kernel_shape", [5, 5])).Node("Add", ["s", "mean"], "a")
+            .Node("Conv", ["a", "w"], "y").Output("y", -1, 8, 10, 10).Build());
+        var changed = KnownTechniques.CompensatedRounding.Apply(prepared.Source, Scheme, None, TestContext.Current.CancellationToken);
+        Assert.Equal(["y"], changed.WeightScales.Keys);
+        Assert.InRange(
+            prepared.SignalToNoise(changed.Model.Model) - prepared.SignalToNoise(RoundedToNearest(prepared.Source.Model, changed)), 3, 60);
+    }
+
+    [Fact]
+    public void A_large_kernel_of_many_channels_is_left_alone_for_what_it_would_take()
+    {
+        using var prepared = new Prepared(new GraphBuilder().Input("x", -1, 16, 33, 33).Weight("w", 16, 1, 31, 31)
+            .Node("Conv", ["x", "w"], "y", node => node.With("group", 16)).Output("y", -1, 16, 3, 3).Build());
+        Assert.Same(prepared.Source,
+            KnownTechniques.CompensatedRounding.Apply(prepared.Source, Scheme, None, TestContext.Current.CancellationToken));
+    }
+
     [Fact]
     public void No_pair_of_products_saturates_that_did_not_before()
     {

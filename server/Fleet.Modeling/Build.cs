@@ -131,7 +131,7 @@ internal sealed class Build(TimeProvider time)
             Floors = floors.Reports,
             Findings = [
                 .. FloorRules.Findings(floors.Reports, spec.Student!.Family == "linear"),
-                .. DecisionFigures.Findings(ofStudent, data.Classes), .. SplitFindings.Of(data, decided.Asked.Data!),
+                .. DecisionFigures.Findings(ofStudent, data.Classes), .. SplitFindings.Of(data, decided.Asked.Data!, spec.Seed),
                 .. data.IsTeachers ? data.Notes.TakeLast(1) : [],
             ],
             StartedAt = startedAt,

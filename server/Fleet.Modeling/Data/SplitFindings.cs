@@ -14,10 +14,21 @@ internal static class SplitFindings
     private const int EnoughOfClass = 2;
 
     /// <summary>Sentences; none where there are enough.</summary>
-    public static IEnumerable<string> Of(DataSet data, DataSpec spec)
+    /// <param name="data">The samples.</param>
+    /// <param name="spec">How they were cut.</param>
+    /// <param name="seed">Seed of the cut.</param>
+    public static IEnumerable<string> Of(DataSet data, DataSpec spec, int seed)
     {
         // Folds chose, and nobody is held out.
-        if (spec.Folds is not null) yield break;
+        if (spec.Folds is { } folds)
+        {
+            string[] lacking = [.. Lacking(data, folds, seed)];
+            if (lacking.Length > 0)
+                yield return $"Folds hold all training samples of {Listed(lacking)}, so that what learned without them could not know "
+                    + "the class: their figure is too low, and epochs were chosen by the others. Fewer folds (data.folds), or samples of "
+                    + "more groups, would tell.";
+            yield break;
+        }
         if (data.Validation.Count == 0)
         {
             yield return $"No samples were held out to choose an epoch by (data.validationShare {Text(spec.ValidationShare)} of "
@@ -32,6 +43,16 @@ internal static class SplitFindings
         yield return $"Epochs were chosen by {data.Validation.Count} validation sample{(data.Validation.Count == 1 ? "" : "s")}"
             + $"{(few.Length == 0 ? "" : $", with less than {EnoughOfClass} of {Listed(few)}")}: that is close to chance. {Enough}"
             + $"{(data.Classes.Count == 0 ? "" : $", and {EnoughOfClass} of each class,")} would do{Remedy(data, spec)}.";
+    }
+
+    /// <summary>Classes of which some fold holds every sample.</summary>
+    private static IEnumerable<string> Lacking(DataSet data, int folds, int seed)
+    {
+        if (data.Training.Labels is not ClassLabels { Numbers: var numbers }) return [];
+        HashSet<long>[] known = [
+            .. Folds.Of(data.Training, folds, seed).Select(part => part.Training.Select(sample => numbers[sample]).ToHashSet()),
+        ];
+        return data.Classes.Where((_, number) => known.Any(classes => !classes.Contains(number)));
     }
 
     // The share that gives so many, as cuts round it.

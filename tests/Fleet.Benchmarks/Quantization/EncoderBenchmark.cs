@@ -41,7 +41,7 @@ internal static class EncoderBenchmark
             + string.Concat(new[]
             {
                 "fp32, prepared", "int8-static-u8s8, percentile", "int8-dynamic, percentile", "int4-weights-portable, percentile",
-            }.Select(name => $"\nAs the runtime optimizes it, {name}: {contest.OperatorsOf(name)}.\n"));
+            }.Select(name => $"\nAs the runtime optimizes it, {contest.OperatorsOf(name)}.\n"));
     }
 
     private static SampleFeeds States(int count, int seed) => States(Encoder, count, seed);

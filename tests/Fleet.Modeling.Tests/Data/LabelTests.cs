@@ -151,14 +151,23 @@ public sealed class LabelTests : IDisposable
     public void Too_few_samples_to_choose_by_are_said_with_how_many_would_do(double share, params string[] said)
     {
         var spec = Npz(Numbers(i => i < 12 ? 1 : 0)) with { ValidationShare = share };
-        AssertSays(Assert.Single(SplitFindings.Of(DataSets.Load(spec, 2, 1), spec)), said);
+        AssertSays(Assert.Single(SplitFindings.Of(DataSets.Load(spec, 2, 1), spec, 1)), said);
+    }
+
+    [Fact]
+    public void A_class_that_some_fold_holds_whole_is_said()
+    {
+        var spec = Npz(Numbers(i => i == 0 ? 1 : 0)) with { ValidationShare = 0.1, Folds = 4 };
+        AssertSays(Assert.Single(SplitFindings.Of(DataSets.Load(spec, 2, 1), spec, 1)), ["all training samples of '1'", "data.folds"]);
+        var enough = Npz(Numbers(i => i % 2)) with { Folds = 4 };
+        Assert.Empty(SplitFindings.Of(DataSets.Load(enough, 2, 1), enough, 1));
     }
 
     [Fact]
     public void Enough_samples_to_choose_by_are_no_finding()
     {
         var spec = Npz(Numbers(i => i % 2)) with { ValidationShare = 0.3 };
-        Assert.Empty(SplitFindings.Of(DataSets.Load(spec, 2, 1), spec));
+        Assert.Empty(SplitFindings.Of(DataSets.Load(spec, 2, 1), spec, 1));
     }
 
     [Fact]

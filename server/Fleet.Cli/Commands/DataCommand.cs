@@ -64,9 +64,12 @@ internal static class DataCommand
 
     private static DataRequest OfSpec(string file, string? test, string? label)
     {
-        var idle = test is not null ? ("--test", "data.test") : label is not null ? ("--label", "data.labelColumn") : default;
-        return idle is (null, null) ? Of(SpecFile.Read(file, filesAreHere: true), file)
-            : throw new FleetException($"{idle.Item1} goes with --data; {file} says it in {idle.Item2}.") { Code = ExitCode.Usage };
+        foreach (var (option, value, key) in new[] { ("--test", test, "data.test"), ("--label", label, "data.labelColumn") })
+        {
+            if (value is not null)
+                throw new FleetException($"{option} goes with --data; {file} says it in {key}.") { Code = ExitCode.Usage };
+        }
+        return Of(SpecFile.Read(file, filesAreHere: true), file);
     }
 
     private static DataRequest Of(BuildSpec spec, string file) => spec.Data is { } data

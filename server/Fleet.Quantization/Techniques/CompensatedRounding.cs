@@ -90,7 +90,7 @@ internal sealed class CompensatedRounding : ITechnique
     {
         try
         {
-            return Together(layer, moments, scales, unsaturated, cancellationToken);
+            return RoundedTogether(layer, moments, scales, unsaturated, cancellationToken);
         }
         catch (ArithmeticException)
         {
@@ -98,7 +98,7 @@ internal sealed class CompensatedRounding : ITechnique
         }
     }
 
-    private static RoundedLayer Together(
+    private static RoundedLayer RoundedTogether(
         WeightedOperator layer, PatchMoments moments, float[] scales, bool unsaturated, CancellationToken cancellationToken)
     {
         var weights = layer.Values();

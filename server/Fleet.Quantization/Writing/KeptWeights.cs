@@ -34,7 +34,7 @@ internal static class KeptWeights
         var weights = Of(written);
         WeightsAtRest.Store(written, weights.Where(weight => bytes.Contains(weight.Tensor.Name)));
         var taken = new HashSet<string>(new OnnxGraph(written).Names);
-        foreach (var weight in weights.Where(weight => !bytes.Contains(weight.Tensor.Name))) Halve(weight, taken);
+        foreach (var weight in weights.Where(weight => !bytes.Contains(weight.Tensor.Name))) Halve(weight.Home, weight.Tensor, taken);
         return written;
     }
 
@@ -44,7 +44,7 @@ internal static class KeptWeights
     public static ModelProto Halved(ModelProto model, IReadOnlySet<string> operators)
     {
         var taken = new HashSet<string>(new OnnxGraph(model).Names);
-        foreach (var weight in Of(model).Where(weight => weight.Readers.All(operators.Contains))) Halve(weight, taken);
+        foreach (var weight in Of(model).Where(weight => weight.Readers.All(operators.Contains))) Halve(weight.Home, weight.Tensor, taken);
         return model;
     }
 
@@ -58,17 +58,21 @@ internal static class KeptWeights
         return halves;
     }
 
-    private static void Halve(StoredWeight weight, HashSet<string> taken)
+    /// <summary>Stores a constant in 16 bits where these hold it well enough, and makes it float in front of all that reads it.</summary>
+    /// <param name="home">The graph that holds it.</param>
+    /// <param name="constant">The constant.</param>
+    /// <param name="taken">Names that there are.</param>
+    public static void Halve(GraphProto home, TensorProto constant, HashSet<string> taken)
     {
-        var values = weight.Tensor.ToSingles();
+        var values = constant.ToSingles();
         if (Halves(values) is not { } halves) return;
         var rounded = new float[values.Length];
         TensorPrimitives.ConvertToSingle(halves, rounded);
         if (TensorPrimitives.Distance<float>(values, rounded) > LargestError * TensorPrimitives.Norm<float>(values)) return;
         var half = Nodes.NewName("h", taken);
-        weight.Home.Initializer.Remove(weight.Tensor);
-        weight.Home.Initializer.Add(Tensors.Of(half, halves, [.. weight.Tensor.Dims]));
+        home.Initializer.Remove(constant);
+        home.Initializer.Add(Tensors.Of(half, halves, [.. constant.Dims]));
         // It keeps its name, and comes before everything that reads it.
-        weight.Home.Node.Insert(0, Nodes.Node("Cast", [half], [weight.Tensor.Name]).With("to", (long)DataType.Float));
+        home.Node.Insert(0, Nodes.Node("Cast", [half], [constant.Name]).With("to", (long)DataType.Float));
     }
 }

@@ -4,6 +4,7 @@ using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.DeviceValidation;
 using Fleet.Contracts.Http;
+using Fleet.Contracts.Inputs;
 using Fleet.Contracts.Releases;
 using Fleet.Contracts.Rollouts;
 using Fleet.Contracts.State;
@@ -94,6 +95,7 @@ namespace Fleet.Contracts;
 [JsonSerializable(typeof(QuantizationReport))]
 [JsonSerializable(typeof(QuantizationRecipe))]
 [JsonSerializable(typeof(Preprocessing))]
+[JsonSerializable(typeof(InputForm))]
 [JsonSerializable(typeof(DataRequest))]
 [JsonSerializable(typeof(DataReport))]
 [JsonSerializable(typeof(InspectionRequest))]

@@ -87,6 +87,18 @@ public static class Limits
     /// <summary>Bytes of one inference request to the local endpoint.</summary>
     public const int InferenceRequestBytes = 32 * 1024 * 1024;
 
+    /// <summary>Characters of what a model's file says of how its input is made.</summary>
+    public const int InputFormLength = 4 * 1024 * 1024;
+
+    /// <summary>Columns of a table that a model takes rows of.</summary>
+    public const int TableColumns = 4096;
+
+    /// <summary>Words of one column that a model tells apart.</summary>
+    public const int TableWords = 1024;
+
+    /// <summary>Characters of the name of a column, or of a word in it.</summary>
+    public const int TableWordLength = 256;
+
     /// <summary>Characters of a message that describes a failure.</summary>
     public const int DetailLength = 2000;
 

@@ -1,8 +1,10 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.DeviceValidation;
 using Fleet.Contracts.Http;
+using Fleet.Contracts.Inputs;
 using Fleet.Contracts.Releases;
 using Fleet.Contracts.State;
 using Fleet.Contracts.Tasks;
@@ -33,6 +35,7 @@ namespace Fleet.Contracts;
         typeof(ListConverter<Threshold>), typeof(ListConverter<ValueStats>), typeof(ListConverter<Variant>),
         typeof(ListConverter<Threshold>), typeof(ListConverter<ValueStats>), typeof(ListConverter<Variant>),
         typeof(ListConverter<WithdrawnRelease>), typeof(ListConverter<string>), typeof(ListConverter<byte[]>),
+        typeof(ListConverter<TableColumn>),
     ])]
 [JsonSerializable(typeof(DesiredState))]
 [JsonSerializable(typeof(ReportedState))]
@@ -59,6 +62,7 @@ namespace Fleet.Contracts;
 [JsonSerializable(typeof(RenewRequest))]
 [JsonSerializable(typeof(SelfResponse))]
 [JsonSerializable(typeof(ApiProblem))]
+[JsonSerializable(typeof(InputForm))]
 public sealed partial class WireJson : JsonSerializerContext
 {
     /// <summary>The same, refusing keys it does not know.</summary>

@@ -2,6 +2,7 @@ using System.Reflection;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Fleet.Contracts.Http;
+using Fleet.Contracts.Inputs;
 using Fleet.Contracts.Protocol;
 using Fleet.Contracts.Releases;
 using Fleet.Contracts.State;
@@ -46,6 +47,8 @@ public sealed partial class GoldenTests
         ["receipt"] = typeof(Receipt),
         ["carried-report"] = typeof(CarriedReport),
         ["proving-report"] = typeof(ReportedState),
+        // In the metadata of a model's file.
+        ["input-form"] = typeof(InputForm),
     };
 
     public static TheoryData<string> Names

@@ -19,10 +19,21 @@ internal readonly record struct ClassDecision(int Class, float Probability)
         var winner = TensorPrimitives.IndexOfMax(scores);
         if (float.IsNaN(scores[winner])) return new ClassDecision(winner, 0);
         var largest = scores[winner];
-        if (TensorPrimitives.Min(scores) >= 0 && Math.Abs(TensorPrimitives.Sum(scores) - 1) <= SumTolerance)
-            return new ClassDecision(winner, Math.Min(largest, 1));
+        if (AreProbabilities(scores)) return new ClassDecision(winner, Math.Min(largest, 1));
         var sum = 0f;
         foreach (var score in scores) sum += MathF.Exp(score - largest); // The largest is 1: no overflow.
         return new ClassDecision(winner, 1 / sum);
     }
+
+    /// <summary>The probability of each class, by the same rule; not numbers where the scores are none.</summary>
+    public static float[] Probabilities(ReadOnlySpan<float> scores)
+    {
+        var probabilities = scores.ToArray();
+        if (AreProbabilities(scores)) return probabilities;
+        TensorPrimitives.SoftMax(scores, probabilities);
+        return probabilities;
+    }
+
+    private static bool AreProbabilities(ReadOnlySpan<float> scores)
+        => TensorPrimitives.Min(scores) >= 0 && Math.Abs(TensorPrimitives.Sum(scores) - 1) <= SumTolerance;
 }

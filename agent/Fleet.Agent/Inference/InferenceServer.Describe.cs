@@ -52,6 +52,7 @@ internal sealed partial class InferenceServer
         json.WriteStartArray("classes"u8);
         foreach (var name in model.Description.Classes) json.WriteStringValue(name);
         json.WriteEndArray();
+        model.Instances.Describe(json);
         json.WriteEndObject();
     }
 

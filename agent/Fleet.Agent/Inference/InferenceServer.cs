@@ -10,12 +10,15 @@ namespace Fleet.Agent.Inference;
 /// <summary>
 /// Answers the Open Inference Protocol v2 over REST
 /// (https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md),
-/// so that every KServe or Triton client can call a model on this device.
+/// so that every KServe or Triton client can call a model on this device; and the V1 protocol's predict
+/// (https://kserve.github.io/website/docs/concepts/architecture/data-plane/v1-protocol), for applications that have rows or pictures.
 /// </summary>
 internal sealed partial class InferenceServer(ModelTable models, ILogger<InferenceServer> logger) : IDisposable
 {
     /// <summary>Header that says how many bytes of the body are JSON; binary tensor data follows.</summary>
     private const string JsonLength = "Inference-Header-Content-Length";
+
+    private const string Predict = ":predict";
 
     /// <summary>Sentences as they are: nothing here is ever put into a page.</summary>
     private static readonly JsonWriterOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
@@ -38,9 +41,11 @@ internal sealed partial class InferenceServer(ModelTable models, ILogger<Inferen
                 ("GET", ["v2", "models", var model, "versions", var version]) => DescribeAsync(context, model, version),
                 ("GET", ["v2", "models", var model, "versions", var version, "ready"]) => DescribeReadyAsync(context, model, version),
                 ("POST", ["v2", "models", var model, "versions", var version, "infer"]) => InferAsync(context, model, version),
+                ("POST", ["v1", "models", var target]) when target.EndsWith(Predict, StringComparison.Ordinal)
+                    => PredictAsync(context, target[..^Predict.Length]),
                 (_, ["v2", ..]) => throw new InferenceException(
                     404, $"{context.Request.Method} {context.Request.Path} is not part of the Open Inference Protocol v2."),
-                _ => throw new InferenceException(404, $"Nothing is at {context.Request.Path}; the Open Inference Protocol is at /v2."),
+                _ => throw new InferenceException(404, $"Nothing is at {context.Request.Path}; the Open Inference Protocol is at /v2, and /v1/models/NAME:predict takes instances."),
             });
         }
         catch (InferenceException e)

@@ -14,9 +14,9 @@ internal sealed partial class LoadedModel
     /// <summary>Leases, plus one while it is in service; 0 means freed for good.</summary>
     private int _leases = 1;
 
-    private LoadedModel(ServedModel description, OnnxSession session)
+    private LoadedModel(ServedModel description, OnnxSession session, ModelInstances instances)
     {
-        (Description, _session) = (description, session);
+        (Description, _session, Instances) = (description, session, instances);
         Tally = new InferenceTally(description);
         TalliedOutputs = TalliedOf(description, session);
     }
@@ -29,6 +29,9 @@ internal sealed partial class LoadedModel
 
     /// <summary>Outputs of the file.</summary>
     public IReadOnlyList<OnnxTensor> Outputs => _session.Outputs;
+
+    /// <summary>How it takes what applications have.</summary>
+    public ModelInstances Instances { get; }
 
     /// <summary>What it has answered.</summary>
     public InferenceTally Tally { get; }
@@ -48,8 +51,9 @@ internal sealed partial class LoadedModel
         {
             if (Signature.ProblemsOf(description, session.Inputs, session.Outputs) is { Count: > 0 } problems)
                 throw new ModelRefusedException($"{description.Name()} is not what its release describes: {string.Join(' ', problems)}");
+            var instances = ModelInstances.Of(session);
             session.WarmUp(times: 2);
-            return new LoadedModel(description, session);
+            return new LoadedModel(description, session, instances);
         }
         catch
         {

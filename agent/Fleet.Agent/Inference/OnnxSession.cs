@@ -26,6 +26,9 @@ internal sealed partial class OnnxSession : IDisposable
     /// <summary>Outputs in the order of the graph.</summary>
     public IReadOnlyList<OnnxTensor> Outputs { get; }
 
+    /// <summary>What the file's metadata holds under a key; null for nothing.</summary>
+    public string? Metadata(string key) => _session.ModelMetadata.CustomMetadataMap.GetValueOrDefault(key);
+
     /// <summary>Loads an ONNX file.</summary>
     /// <exception cref="ModelRefusedException">ONNX Runtime does not take it, or it has inputs or outputs that are not tensors.</exception>
     public static OnnxSession Open(string path, RuntimeSettings runtime, ILogger logger)

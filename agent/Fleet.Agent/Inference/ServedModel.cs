@@ -28,9 +28,11 @@ internal sealed record ServedModel(
     ModelTask? Task = null,
     DetectionForm? Detection = null)
 {
-    /// <summary>What is counted of its outputs.</summary>
-    public OutputTally Tally() => TaskDefinition.Of(Task ?? (Classes.Count > 0 ? ModelTask.Classification : ModelTask.Outputs)).Tally;
+    /// <summary>What it does; with class names and without a word of it, it classifies.</summary>
+    public ModelTask TaskOf() => Task ?? (Classes.Count > 0 ? ModelTask.Classification : ModelTask.Outputs);
 
+    /// <summary>What is counted of its outputs.</summary>
+    public OutputTally Tally() => TaskDefinition.Of(TaskOf()).Tally;
 
     /// <summary>The model as log lines and failures name it: <c>speech 7 x64-int8</c>.</summary>
     public string Name() => $"{Model} {Version} {Variant}";

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Fleet.Contracts.Builds;
+using Fleet.Contracts.Inputs;
 
 namespace Fleet.Modeling.Data;
 
@@ -11,8 +12,6 @@ internal static class CsvFiles
 
     /// <summary>Words of a column from which on it is left out when hardly two rows have the same: names and numbers of things.</summary>
     private const int ManyWords = 64;
-
-    private static readonly DateTime FirstDay = new(2000, 1, 1, 0, 0, 0, DateTimeKind.Unspecified);
 
     private static readonly string[] DayFormats = ["yyyy-MM-dd", "yyyy/MM/dd", "dd.MM.yyyy", "MM/dd/yyyy", "dd/MM/yyyy"];
     private static readonly string[] TimeFormats = [
@@ -63,14 +62,6 @@ internal static class CsvFiles
     /// <summary>Names of the columns.</summary>
     public static IReadOnlyList<string> ColumnsOf(string path) => Guarded(path, () => TableFile.Read(path, null).Columns);
 
-    /// <summary>A moment in days since 2000-01-01.</summary>
-    private static bool TryDate(string field, string format, out double days)
-    {
-        var isDate = DateTime.TryParseExact(field, format, CultureInfo.InvariantCulture, DateTimeStyles.AdjustToUniversal, out var moment);
-        days = isDate ? (moment - FirstDay).TotalDays : 0;
-        return isDate;
-    }
-
     private static IEnumerable<TableColumn> Columns(TableFile table, int[] labels, TableSpec spec, List<string> notes)
     {
         foreach (var name in spec.Without) table.PlaceOf(name, "data.table.without");
@@ -79,7 +70,7 @@ internal static class CsvFiles
         {
             if (labels.Contains(place) || spec.Without.Contains(name)) continue;
             (int Row, string Field)[] given = [
-                .. table.Rows.Index().Select(row => (row.Index, row.Item[place])).Where(row => !TableFile.IsMissing(row.Item2)),
+                .. table.Rows.Index().Select(row => (row.Index, row.Item[place])).Where(row => !ColumnReader.IsMissing(row.Item2)),
             ];
             if (given.Length == 0)
             {
@@ -90,7 +81,12 @@ internal static class CsvFiles
             var numbers = isCategory ? 0 : given.Count(row => table.TryNumber(row.Field, out _));
             if (numbers == given.Length)
             {
-                yield return new TableColumn { Name = name, Kind = TableColumnKind.Number };
+                yield return new TableColumn
+                {
+                    Name = name,
+                    Kind = TableColumnKind.Number,
+                    HasDecimalCommas = table.HasDecimalCommas ? true : null,
+                };
                 continue;
             }
             if (numbers >= MostlyNumbers * given.Length)
@@ -99,7 +95,7 @@ internal static class CsvFiles
                 throw new FormatException($"{table.Where(row)}, column '{name}' holds '{word}', which is not a number as in other "
                     + "lines; leave a missing value empty, or name the column in data.table.categories if it holds words");
             }
-            if (!isCategory && Array.Find(Formats, format => Array.TrueForAll(given, row => TryDate(row.Field, format, out _)))
+            if (!isCategory && Array.Find(Formats, format => Array.TrueForAll(given, row => ColumnReader.TryDate(row.Field, format, out _)))
                 is { } written)
             {
                 yield return new TableColumn { Name = name, Kind = TableColumnKind.Date, Format = written };
@@ -117,24 +113,22 @@ internal static class CsvFiles
     private static float[] Codes(TableFile table, IReadOnlyList<TableColumn> columns)
     {
         int[] places = [.. columns.Select(column => table.PlaceOf(column.Name, "as the training table has"))];
-        Dictionary<string, int>[] words = [
-            .. columns.Select(column => column.Words.Index().ToDictionary(word => word.Item, word => word.Index, StringComparer.Ordinal)),
-        ];
+        ColumnReader[] readers = [.. columns.Select(column => new ColumnReader(column))];
         if ((long)table.Rows.Count * columns.Count > Array.MaxLength)
             throw new FormatException("it has more values than one array can hold; give fewer rows or columns");
         var codes = new float[table.Rows.Count * columns.Count];
         foreach (var (row, fields) in table.Rows.Index())
         {
-            foreach (var (at, column) in columns.Index())
+            foreach (var (at, reader) in readers.Index())
             {
-                var field = fields[places[at]];
-                var code = double.NaN;
-                if (TableFile.IsMissing(field)) code = double.NaN;
-                else if (column.Kind == TableColumnKind.Category) code = words[at].TryGetValue(field, out var word) ? word : double.NaN;
-                else if (!(column.Format is { } format ? TryDate(field, format, out code) : table.TryNumber(field, out code)))
-                    throw new FormatException($"{table.Where(row)}, column '{column.Name}' holds '{field}', which is not a "
-                        + $"{(column.Format is { } written ? $"date written as {written}" : "number")}");
-                codes[row * columns.Count + at] = (float)code;
+                try
+                {
+                    codes[row * columns.Count + at] = reader.Code(fields[places[at]], table.HasDecimalCommas);
+                }
+                catch (FormatException e)
+                {
+                    throw new FormatException($"{table.Where(row)}, {e.Message}", e);
+                }
             }
         }
         return codes;

@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
 using Fleet.Contracts.Builds;
+using Fleet.Contracts.Inputs;
 using Fleet.Contracts.Tasks;
 using Fleet.Modeling.FrontEnds;
 
@@ -31,6 +32,9 @@ internal sealed record DataSet(SampleSet Training, SampleSet Validation, SampleS
 
     /// <summary>How rows of a table became values; null for other data.</summary>
     public TablePlan? Table { get; init; }
+
+    /// <summary>How a device makes samples of what an application has; null where applications give tensors.</summary>
+    public InputForm? InputForm { get; init; }
 
     /// <summary>How pictures and sound became values, each part; null for other data.</summary>
     public Preprocessing? Preprocessing { get; init; }

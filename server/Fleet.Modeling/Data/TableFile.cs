@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using Fleet.Contracts.Inputs;
 
 namespace Fleet.Modeling.Data;
 
@@ -14,14 +15,8 @@ internal sealed record TableFile(
 {
     private static readonly char[] Separators = [',', '\t', ';', '|'];
 
-    /// <summary>What people write for a value that is missing.</summary>
-    private static readonly HashSet<string> MissingWords = new(StringComparer.OrdinalIgnoreCase)
-    {
-        "", "?", "na", "n/a", "nan", "null",
-    };
-
     /// <summary>True where commas stand in numbers: only where semicolons stand between fields.</summary>
-    private bool HasDecimalCommas { get; init; }
+    public bool HasDecimalCommas { get; init; }
 
     /// <summary>Names of the files, where there are several.</summary>
     private IReadOnlyList<string> FileNames { get; init; } = [];
@@ -97,13 +92,8 @@ internal sealed record TableFile(
             : new TableFile(columns, rows, lines, new int[rows.Count]) { HasDecimalCommas = separator is ';' };
     }
 
-    /// <summary>True for a field that says that a value is missing.</summary>
-    public static bool IsMissing(string field) => MissingWords.Contains(field);
-
     /// <summary>A number, with a comma where the file has commas in numbers.</summary>
-    public bool TryNumber(string field, out double value)
-        => double.TryParse(HasDecimalCommas && !field.Contains('.', StringComparison.Ordinal) ? field.Replace(',', '.') : field,
-            NumberStyles.Float, CultureInfo.InvariantCulture, out value) && double.IsFinite(value);
+    public bool TryNumber(string field, out double value) => ColumnReader.TryNumber(field, HasDecimalCommas, out value);
 
     /// <summary>Place of a column.</summary>
     /// <exception cref="FormatException">There is none of that name.</exception>
@@ -153,7 +143,7 @@ internal sealed record TableFile(
                         throw new FormatException($"line {index + 1} has the key '{property.Name}', which the first line has not");
                     fields[place] = property.Value.ValueKind is JsonValueKind.Array or JsonValueKind.Object
                         ? throw new FormatException($"line {index + 1} holds a list or object at '{property.Name}'; give numbers and words")
-                        : property.Value.ToString();
+                        : RowReader.FieldOf(property.Value);
                 }
                 rows.Add(fields);
                 lines.Add(index + 1);

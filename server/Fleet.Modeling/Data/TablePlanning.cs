@@ -1,4 +1,5 @@
 using Fleet.Contracts.Builds;
+using Fleet.Contracts.Inputs;
 
 namespace Fleet.Modeling.Data;
 
@@ -39,46 +40,24 @@ internal static class TablePlanning
     public static SampleSet Encode(
         TablePlan plan, IReadOnlyList<TableColumn> columns, SampleSet samples, Func<int, IReadOnlyList<int>> shape)
     {
+        ColumnReader[] readers = [.. plan.Columns.Select(column => new ColumnReader(column))];
         int[][] placesOfWords = [
             .. plan.Columns.Zip(columns, (learned, known) => known.Words.Select(word => learned.Words.ToList().IndexOf(word)).ToArray()),
         ];
-        var width = plan.Columns.Sum(column => column.ValueNames().Count);
+        var width = readers.Sum(reader => reader.Width);
         var values = new float[samples.Count * width];
         for (var sample = 0; sample < samples.Count; sample++)
         {
             var row = values.AsSpan(sample * width, width);
-            foreach (var (place, column) in plan.Columns.Index())
-                row = row[Write(column, samples.Sample(sample)[place], placesOfWords[place], row)..];
-        }
-        return new SampleSet(values, shape(width), samples.Labels) { Origins = samples.Origins };
-    }
-
-    private static int Write(TableColumn column, float code, int[] places, Span<float> row)
-    {
-        var isMissing = !float.IsFinite(code);
-        var count = column.Kind switch
-        {
-            TableColumnKind.Category => column.Words.Count,
-            TableColumnKind.Date => 1 + 2 * column.Cycles.Count,
-            _ => 1,
-        };
-        if (column.Kind == TableColumnKind.Category)
-        {
-            if (!isMissing && places[(int)code] is >= 0 and var word) row[word] = 1;
-        }
-        else
-        {
-            row[0] = isMissing ? (float)column.Mean : code;
-            if (column.Kind == TableColumnKind.Date && !isMissing)
+            foreach (var (place, reader) in readers.Index())
             {
-                foreach (var (cycle, days) in column.Cycles.Index())
-                {
-                    var (sine, cosine) = Math.SinCos(code * Math.Tau / days);
-                    (row[1 + 2 * cycle], row[2 + 2 * cycle]) = ((float)sine, (float)cosine);
-                }
+                var code = samples.Sample(sample)[place];
+                if (reader.Column.Kind == TableColumnKind.Category && float.IsFinite(code))
+                    code = placesOfWords[place][(int)code] is >= 0 and var word ? word : float.NaN;
+                reader.Write(code, row);
+                row = row[reader.Width..];
             }
         }
-        if (column.TellsMissing) row[count++] = isMissing ? 1 : 0;
-        return count;
+        return new SampleSet(values, shape(width), samples.Labels) { Origins = samples.Origins };
     }
 }

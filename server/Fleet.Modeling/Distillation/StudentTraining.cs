@@ -23,6 +23,7 @@ internal static class StudentTraining
         data.Training.Vocabulary) with
     {
         FrontEnd = data.FrontEnd,
+        InputForm = data.InputForm,
     };
 
     /// <returns>The network as data, and one point for each epoch of both phases.</returns>

@@ -1,3 +1,4 @@
+using Fleet.Contracts.Inputs;
 using Fleet.Modeling.Data;
 using Fleet.Modeling.FrontEnds;
 using Fleet.Modeling.Students.Layers;
@@ -15,6 +16,9 @@ internal sealed record NetworkPlan(string Description, IReadOnlyList<int> InputS
 
     /// <summary>What makes its input of what an application gives, in its exported file; null where that is its input.</summary>
     public FrontEnd? FrontEnd { get; init; }
+
+    /// <summary>How a device makes its input of what an application has; null where applications give tensors.</summary>
+    public InputForm? InputForm { get; init; }
 
     /// <summary>Shape of one sample as an application gives it to the exported file.</summary>
     public IReadOnlyList<int> GivenShape => FrontEnd?.InputShape ?? InputShape;

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using Fleet.Contracts.Inputs;
 using Fleet.Modeling.Data;
 using Fleet.Modeling.FrontEnds;
 using Fleet.Modeling.Students.Layers;
@@ -60,6 +61,7 @@ internal static class StudentExport
             AddMetadata(model, LengthKey, plan.InputShape[0].ToString(CultureInfo.InvariantCulture));
             AddMetadata(model, TokenizerKey, Vocabulary.Description);
         }
+        if (plan.InputForm is { } form) AddMetadata(model, InputForm.Key, form.Write());
         return model;
     }
 

@@ -89,6 +89,7 @@ internal static class WidthSearch
             student.Family, width, data.Training.SampleShape, Families.HeadFor(data), student.Depth ?? 0, data.Training.Vocabulary) with
         {
             FrontEnd = data.FrontEnd,
+            InputForm = data.InputForm,
         };
         var (floats, integers) = (Path.Combine(workFolder, "width.onnx"), Path.Combine(workFolder, "width-int8.onnx"));
         try

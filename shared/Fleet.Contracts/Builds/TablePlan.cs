@@ -38,6 +38,9 @@ public sealed record TableColumn
     /// <summary>How a date is written, in the words of .NET's formats.</summary>
     public string? Format { get; init; }
 
+    /// <summary>True where a comma stands in numbers, as in tables whose fields are apart by semicolons; absent otherwise.</summary>
+    public bool? HasDecimalCommas { get; init; }
+
     /// <summary>What stands in place of a number that is missing; of dates in days since 2000-01-01.</summary>
     public double Mean { get; set; }
 

@@ -48,6 +48,14 @@ internal sealed class HostFixture : IAsyncDisposable
         return ((int)response.StatusCode, JsonNode.Parse(await response.Content.ReadAsStringAsync())!);
     }
 
+    /// <summary>Asks for predictions of what an application has.</summary>
+    public async Task<(int Status, JsonNode Body)> PredictAsync(string json, string model = "m")
+    {
+        using var content = new StringContent(json, Encoding.UTF8, "application/json");
+        using var response = await _client.PostAsync(new Uri($"{Host.Address}/v1/models/{model}:predict"), content);
+        return ((int)response.StatusCode, JsonNode.Parse(await response.Content.ReadAsStringAsync())!);
+    }
+
     public async Task<HttpResponseMessage> PostAsync(HttpContent content, string model = "m")
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, $"{Host.Address}/v2/models/{model}/infer") { Content = content };

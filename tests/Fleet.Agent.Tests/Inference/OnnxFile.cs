@@ -7,6 +7,14 @@ namespace Fleet.Agent.Tests.Inference;
 internal sealed class OnnxFile
 {
     private readonly List<byte> _graph = [];
+    private readonly List<(string Key, string Value)> _metadata = [];
+
+    /// <summary>Adds an entry of the file's metadata.</summary>
+    public OnnxFile Metadata(string key, string value)
+    {
+        _metadata.Add((key, value));
+        return this;
+    }
 
     /// <summary>Adds an input; -1 is a free extent.</summary>
     public OnnxFile Input(string name, OnnxType type, params long[] shape) => Value(11, name, type, shape);
@@ -123,6 +131,13 @@ internal sealed class OnnxFile
         Number(model, 1, 8);
         Message(model, 7, _graph);
         Message(model, 8, opset);
+        foreach (var (key, value) in _metadata)
+        {
+            var entry = new List<byte>();
+            Text(entry, 1, key);
+            Text(entry, 2, value);
+            Message(model, 14, entry);
+        }
         return [.. model];
     }
 

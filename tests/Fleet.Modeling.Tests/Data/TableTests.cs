@@ -1,5 +1,7 @@
 using System.Globalization;
+using System.Text.Json;
 using Fleet.Contracts.Builds;
+using Fleet.Contracts.Inputs;
 using Fleet.Modeling.Data;
 using Fleet.TestKit;
 
@@ -63,6 +65,46 @@ public sealed class TableTests : IDisposable
         }
         Assert.Contains(known, data => !data.Training.Inputs.Contains(1000));
     }
+
+    [Theory]
+    [InlineData(',')]
+    [InlineData(';')]
+    public void Row_on_a_device_becomes_the_values_that_training_had(char separator)
+    {
+        var random = new Random(3);
+        string Number(double value) => value.ToString("0.###", CultureInfo.InvariantCulture).Replace('.', separator == ';' ? ',' : '.');
+        string[] Row(int i) => [
+            i % 7 == 0 ? "" : Number(random.NextDouble() * 1e5), i % 5 == 0 ? "?" : i % 2 == 0 ? "a, \"b\"" : "ä", i % 3 == 0 ? "NULL"
+                : new DateTime(2024, 1, 1).AddHours(7.3 * i).ToString("yyyy-MM-dd'T'HH:mm:ss", CultureInfo.InvariantCulture),
+            $"{i % 4}", $"{i % 2}",
+        ];
+        string[] columns = ["size", "the word", "when", "code", "y"];
+        string[][] rows = [.. Enumerable.Range(1, 60).Select(Row)];
+        string Quoted(string field) => $"\"{field.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
+        string Csv(IEnumerable<string[]> some) => string.Concat(some.Prepend(columns)
+            .Select(row => string.Join(separator, row.Select(field => row[2] == "when" ? field : Quoted(field))) + "\n"));
+        var data = DataSets.Load(Table(Csv(rows.Take(40)), Csv(rows.Skip(40))) with
+        {
+            Table = new TableSpec { Categories = ["code"] },
+            ValidationShare = 0,
+        }, null, 1);
+
+        var reader = InputForm.Read(data.InputForm!.Write()).Reader(data.Test.SampleShape)!;
+        Assert.Equal(20, data.Test.Count);
+        foreach (var (place, row) in rows.Skip(40).Index())
+        {
+            var values = new float[reader.Width];
+            reader.Read(JsonSerializer.SerializeToElement(columns.Zip(row).ToDictionary()), values);
+            Assert.Equal(data.Test.Sample(place), values);
+        }
+    }
+
+    [Fact]
+    public void Word_that_no_device_would_read_is_refused_while_it_can_be_changed()
+        => Assert.Contains("a word of 300 characters; at most 256 are allowed. A device would not read it: rename or shorten it",
+            Assert.Throws<BuildException>(() => DataSets.Load(
+                Table("a,b,y\n" + Rows(i => $"{(i % 2 == 0 ? new string('w', 300) : "v")},1,{i % 2}")), null, 1)).Message,
+            StringComparison.Ordinal);
 
     [Theory]
     [InlineData("yyyy-MM-dd", 5)]

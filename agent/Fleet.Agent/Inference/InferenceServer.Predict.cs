@@ -1,0 +1,71 @@
+using System.Text.Json;
+using Microsoft.AspNetCore.Http;
+using Microsoft.ML.OnnxRuntime;
+
+namespace Fleet.Agent.Inference;
+
+/// <summary>The part that answers what a model thinks of rows, pictures and texts, in the words of its task.</summary>
+internal sealed partial class InferenceServer
+{
+    private async Task PredictAsync(HttpContext context, string name)
+    {
+        var model = Acquire(name, null);
+        try
+        {
+            using var body = await ReadBodyAsync(context);
+            using var request = Instances(body);
+            var (input, value) = model.Instances.Read(request.RootElement.GetProperty("instances"u8), out var unknown);
+            using var given = value;
+            using var response = new PooledBuffer();
+            await PredictAsync(model, (input, given), unknown, response, context.RequestAborted);
+            await Send(context, 200, "application/json", response);
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            model.Tally.AddError();
+            throw;
+        }
+        finally
+        {
+            model.Release();
+        }
+    }
+
+    private static JsonDocument Instances(PooledBuffer body)
+    {
+        JsonDocument request;
+        try
+        {
+            request = JsonDocument.Parse(body.Written);
+        }
+        catch (JsonException e)
+        {
+            throw InferenceException.Malformed($"The request is not JSON: {e.Message}");
+        }
+        if (request.RootElement.ValueKind == JsonValueKind.Object && request.RootElement.TryGetProperty("instances"u8, out var instances)
+            && instances.ValueKind == JsonValueKind.Array) return request;
+        request.Dispose();
+        throw InferenceException.Malformed("""The request must be an object with a list: {"instances": [...]}.""");
+    }
+
+    private async Task PredictAsync(
+        LoadedModel model, (string Name, OrtValue Value) input, IReadOnlyList<string>[] unknown, PooledBuffer response,
+        CancellationToken cancellationToken)
+    {
+        await _running.WaitAsync(cancellationToken);
+        try
+        {
+            List<string> names = [.. model.Outputs.Select(output => output.Name)];
+            using var outputs = model.Run([input.Name], [input.Value], names);
+            PredictionWriter.Write(response, model.Description, [.. names.Zip(outputs)], unknown);
+        }
+        catch (OnnxRuntimeException e)
+        {
+            throw new InferenceException(500, $"ONNX Runtime could not run the model: {e.Message}");
+        }
+        finally
+        {
+            _running.Release();
+        }
+    }
+}

@@ -1,0 +1,103 @@
+using System.Text.Json;
+using Fleet.Contracts;
+using Fleet.Contracts.Inputs;
+using Microsoft.ML.OnnxRuntime;
+using Microsoft.ML.OnnxRuntime.Tensors;
+
+namespace Fleet.Agent.Inference;
+
+/// <summary>
+/// How a model takes what applications have: as its file says, by the code that training used; numbers in the shape of its input where the
+/// file says nothing.
+/// </summary>
+internal sealed class ModelInstances
+{
+    private readonly InputForm? _form;
+    private readonly OnnxTensor? _input;
+    private readonly IInstanceReader? _reader;
+    private readonly string _refusal;
+
+    private ModelInstances(InputForm? form, OnnxTensor? input, IInstanceReader? reader, string refusal = "")
+        => (_form, _input, _reader, _refusal) = (form, input, reader, refusal);
+
+    /// <summary>What a model's file says.</summary>
+    /// <exception cref="ModelRefusedException">It is malformed, or does not belong to the model's input.</exception>
+    public static ModelInstances Of(OnnxSession session)
+    {
+        InputForm? form;
+        try
+        {
+            form = session.Metadata(InputForm.Key) is { } text ? InputForm.Read(text) : null;
+        }
+        catch (FormatException e)
+        {
+            throw new ModelRefusedException(e.Message, e);
+        }
+        if (form is { Version: not InputForm.Current })
+            return new ModelInstances(null, null, null, $"The model's input is made by rules of version {form.Version}, which this agent "
+                + $"does not know (it knows {InputForm.Current}): update the agent, or give tensors to /v2/models/NAME/infer.");
+        if (session.Inputs is not [{ Element: TensorElementType.Float or TensorElementType.Int64, Shape: [_, ..] } input]
+            || input.Shape.Skip(1).Any(extent => extent is < 1 or > int.MaxValue))
+            return form is null
+                ? new ModelInstances(null, null, null, "The model does not take one input of numbers of a known shape: give tensors to "
+                    + "/v2/models/NAME/infer.")
+                : throw new ModelRefusedException($"The file says how one input is made, and has {string.Join(", ", session.Inputs)}.");
+        int[] shape = [.. input.Shape.Skip(1).Select(extent => (int)extent)];
+        if (shape.Aggregate(1L, (product, extent) => Math.Min(MostValues + 1, product * extent)) > MostValues)
+            return new ModelInstances(null, null, null, $"A sample of {input} is larger than the {MostValues:N0} values that are made.");
+        var reader = form?.Reader(shape) ?? new NumbersReader(shape);
+        var width = shape.Aggregate(1, (product, extent) => product * extent);
+        return reader.Width == width ? new ModelInstances(form, input, reader)
+            : throw new ModelRefusedException(
+                $"The file says how {reader.Width} values of a sample are made, and its input is {input}.");
+    }
+
+    /// <summary>Makes the model's input of instances.</summary>
+    /// <param name="instances">A list of them.</param>
+    /// <param name="unknown">Of each instance, the parts that hold words which training did not meet.</param>
+    /// <returns>Name and value of the input; the caller frees the value.</returns>
+    /// <exception cref="InferenceException">They are not what the model takes.</exception>
+    public (string Name, OrtValue Value) Read(JsonElement instances, out IReadOnlyList<string>[] unknown)
+    {
+        if (_reader is not { } reader || _input is not { } input) throw InferenceException.Malformed(_refusal);
+        var count = instances.GetArrayLength();
+        if (count == 0) throw InferenceException.Malformed("instances is empty: give at least one.");
+        if (count > MostValues / reader.Width)
+            throw InferenceException.Malformed(
+                $"{count:N0} instances of {reader.Width:N0} values are more than one request makes: {MostValues / reader.Width:N0} are.");
+        if (input.Shape[0] >= 0 && input.Shape[0] != count)
+            throw InferenceException.Malformed($"The model takes {input.Shape[0]} instances at once, not {count}.");
+        var values = new float[count * reader.Width];
+        unknown = new IReadOnlyList<string>[count];
+        foreach (var (place, instance) in instances.EnumerateArray().Index())
+        {
+            try
+            {
+                unknown[place] = reader.Read(instance, values.AsSpan(place * reader.Width, reader.Width));
+            }
+            catch (FormatException e)
+            {
+                throw InferenceException.Malformed($"Instance {place} (counted from 0): {e.Message}.");
+            }
+            catch (InvalidOperationException)
+            {
+                // What is read as JSON without looking into its texts shows there that they are not.
+                throw InferenceException.Malformed($"Instance {place} (counted from 0) holds text that is not UTF-8.");
+            }
+        }
+        var tensor = input.Allocate([count, .. input.Shape.Skip(1)]);
+        if (input.Element == TensorElementType.Float) values.CopyTo(tensor.GetTensorMutableDataAsSpan<float>());
+        else
+        {
+            var numbers = tensor.GetTensorMutableDataAsSpan<long>();
+            for (var i = 0; i < values.Length; i++) numbers[i] = (long)values[i];
+        }
+        return (input.Name, tensor);
+    }
+
+    /// <summary>Says in a model's description what an instance is, where its file says so.</summary>
+    public void Describe(Utf8JsonWriter json) => _form?.Describe(json);
+
+    /// <summary>As many values as a request with tensors can hold.</summary>
+    private const int MostValues = Limits.InferenceRequestBytes / sizeof(float);
+}

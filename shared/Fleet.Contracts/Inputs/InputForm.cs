@@ -1,0 +1,105 @@
+using System.Text.Json;
+using Fleet.Contracts.Builds;
+
+namespace Fleet.Contracts.Inputs;
+
+/// <summary>
+/// How what an application has becomes the input of a model: written into the model's file by whoever trained it, and carried out by the
+/// host on the device. The file is signed by its digest, and with it this.
+/// </summary>
+public sealed record InputForm
+{
+    /// <summary>Key of the file's metadata that holds it as JSON.</summary>
+    public const string Key = "fleet.input";
+
+    /// <summary>The form that this build writes and carries out.</summary>
+    public const int Current = 1;
+
+    /// <summary>
+    /// Which rules it was written by. A host that does not know them serves tensors alone: what it cannot repeat exactly it does not try.
+    /// </summary>
+    public int Version { get; set; } = Current;
+
+    /// <summary>How rows of a table become samples; null where they do not.</summary>
+    public TablePlan? Table { get; init; }
+
+    /// <summary>It as it stands in a file.</summary>
+    public string Write() => JsonSerializer.Serialize(this, WireJson.Default.InputForm);
+
+    /// <summary>Reads what stands in a file.</summary>
+    /// <exception cref="FormatException">It is too large, is not JSON, or breaks a rule.</exception>
+    public static InputForm Read(string text)
+    {
+        if (text.Length > Limits.InputFormLength)
+            throw new FormatException($"{Key} has {text.Length} characters; at most {Limits.InputFormLength} are read.");
+        InputForm? form;
+        try
+        {
+            form = JsonSerializer.Deserialize(text, WireJson.Default.InputForm);
+        }
+        catch (JsonException e)
+        {
+            throw new FormatException($"{Key} is not an input form: {e.Message}", e);
+        }
+        if (form is null) throw new FormatException($"{Key} is empty.");
+        // What a later version means by a key is not known here.
+        if (form.Version != Current) return new InputForm { Version = form.Version };
+        return ProblemOf(form) is { } problem ? throw new FormatException($"{Key}: {problem}") : form;
+    }
+
+    /// <summary>What makes samples of what an application has; null where the form says nothing.</summary>
+    /// <param name="shape">Extents of one sample of the model's input.</param>
+    public IInstanceReader? Reader(IReadOnlyList<int> shape) => Table is { } table ? new RowReader(table) : null;
+
+    /// <summary>Says what an instance is: <c>"instance": {"kind": "row", "columns": [...]}</c>.</summary>
+    public void Describe(Utf8JsonWriter json)
+    {
+        if (Table is not { } table) return;
+        json.WriteStartObject("instance"u8);
+        json.WriteString("kind"u8, "row"u8);
+        json.WriteStartArray("columns"u8);
+        foreach (var column in table.Columns)
+        {
+            json.WriteStartObject();
+            json.WriteString("name"u8, column.Name);
+            json.WriteString("kind"u8, column.Kind.ToWords());
+            if (column.Format is { } format) json.WriteString("format"u8, format);
+            if (column.Kind == TableColumnKind.Category)
+            {
+                json.WriteStartArray("words"u8);
+                foreach (var word in column.Words) json.WriteStringValue(word);
+                json.WriteEndArray();
+            }
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+        json.WriteEndObject();
+    }
+
+    /// <summary>The first rule that a form breaks, in a sentence; null where it keeps to all.</summary>
+    public static string? ProblemOf(InputForm form)
+    {
+        if (form.Table is not { } table) return null;
+        if (table.Columns.Count is 0 or > Limits.TableColumns)
+            return $"A table has 1 to {Limits.TableColumns} columns, not {table.Columns.Count}.";
+        if (table.Columns.GroupBy(column => column.Name, StringComparer.Ordinal).FirstOrDefault(group => group.Skip(1).Any()) is { } twice)
+            return $"Two columns have the name '{twice.Key}'.";
+        foreach (var column in table.Columns)
+        {
+            if (column.Name.Length > Limits.TableWordLength)
+                return $"A column has a name of {column.Name.Length} characters, '{column.Name[..20]}...'; at most "
+                    + $"{Limits.TableWordLength} are allowed.";
+            if (column.Words.Count > Limits.TableWords)
+                return $"Column '{column.Name}' has {column.Words.Count} words; at most {Limits.TableWords} are allowed.";
+            if (column.Words.FirstOrDefault(word => word.Length > Limits.TableWordLength) is { } word)
+                return $"Column '{column.Name}' holds a word of {word.Length} characters; at most {Limits.TableWordLength} are allowed.";
+            if (column.Words.Distinct(StringComparer.Ordinal).Count() != column.Words.Count)
+                return $"Column '{column.Name}' has a word twice.";
+            if (column.Kind == TableColumnKind.Date && column.Format is not { Length: > 0 and <= Limits.TableWordLength })
+                return $"Column '{column.Name}' holds dates, and how they are written is not said.";
+            if (column.Kind != TableColumnKind.Date && column.Format is not null)
+                return $"Column '{column.Name}' has a format, and holds no dates.";
+        }
+        return null;
+    }
+}

@@ -1,0 +1,43 @@
+using System.Text.Json;
+
+namespace Fleet.Contracts.Inputs;
+
+/// <summary>Takes the values of a sample as they are: a list of numbers, or lists of lists as the axes of the input nest.</summary>
+/// <param name="shape">Extents of one sample.</param>
+public sealed class NumbersReader(IReadOnlyList<int> shape) : IInstanceReader
+{
+    /// <inheritdoc/>
+    public int Width { get; } = shape.Aggregate(1, (product, extent) => checked(product * extent));
+
+    /// <inheritdoc/>
+    public IReadOnlyList<string> Read(JsonElement instance, Span<float> values)
+    {
+        var filled = 0;
+        // A list of all numbers stands for any shape; nested lists must have the shape.
+        if (instance.ValueKind == JsonValueKind.Array && instance.GetArrayLength() == Width && Array.TrueForAll(
+            [.. instance.EnumerateArray()], number => number.ValueKind == JsonValueKind.Number))
+        {
+            foreach (var number in instance.EnumerateArray()) values[filled++] = Number(number);
+            return [];
+        }
+        Fill(instance, 0, values, ref filled);
+        return [];
+    }
+
+    private void Fill(JsonElement part, int axis, Span<float> values, ref int filled)
+    {
+        if (axis == shape.Count)
+        {
+            values[filled++] = Number(part);
+            return;
+        }
+        if (part.ValueKind != JsonValueKind.Array || part.GetArrayLength() != shape[axis])
+            throw new FormatException($"it must hold numbers in lists of [{string.Join(", ", shape)}], or {Width} numbers in one list; "
+                + (part.ValueKind == JsonValueKind.Array ? $"along axis {axis} it has {part.GetArrayLength()}" : "it does not"));
+        foreach (var inner in part.EnumerateArray()) Fill(inner, axis + 1, values, ref filled);
+    }
+
+    private static float Number(JsonElement value)
+        => value.ValueKind == JsonValueKind.Number && value.TryGetSingle(out var number) && float.IsFinite(number) ? number
+            : throw new FormatException($"it holds {Limits.Detail(value.GetRawText(), 40)} where a number is needed");
+}

@@ -25,10 +25,10 @@ internal static class SearchSpace
         { Vocabulary: not null } => ["encoder"],
         { Labels: BoxLabels } => ["detector"],
         _ when data.Table is not null => ["linear", "mlp"],
-        { SampleShape: [var length] } => length >= ShortestSignal ? ["linear", "conv1d", "mlp"] : ["linear", "mlp"],
+        { SampleShape: [var length] } => length >= ShortestSignal ? ["linear", "conv1d", "random-kernels", "mlp"] : ["linear", "mlp"],
         { SampleShape: [var rows, var columns] } => Math.Min(rows, columns) >= SmallestPicture
-            ? ["cnn", "cnn-separable", "conv1d", "mlp"]
-            : columns >= ShortestSignal ? ["conv1d", "mlp"] : ["mlp"],
+            ? ["cnn", "cnn-separable", "conv1d", "random-kernels", "mlp"]
+            : columns >= ShortestSignal ? ["conv1d", "random-kernels", "mlp"] : ["mlp"],
         { SampleShape.Count: 3 } => ["cnn", "cnn-separable", "mlp"],
         _ => ["mlp"],
     };
@@ -48,6 +48,7 @@ internal static class SearchSpace
         "linear" => [WidthSearch.Smallest],
         "mlp" => [128, 64, 32],
         "encoder" => [64, 32, 16],
+        "random-kernels" => [84, 32, 16],
         _ => [32, 16, 8],
     };
 

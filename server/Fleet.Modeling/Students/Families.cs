@@ -25,6 +25,7 @@ internal static class Families
         "linear" => new Family(null, _ => [new Flatten()], _ => [], 0),
         "mlp" => new Family(null, Rows, _ => [], 0),
         "conv1d" => new Family(2, Signal, _ => [new GlobalAverage()], 16),
+        "random-kernels" => new Family(2, Kernels, _ => [new GlobalAverage()], 0),
         "cnn" => new Family(3, Image, width => [new Flatten(), new Dense(6 * width)], 16),
         "cnn-separable" => new Family(3, SeparableImage, _ => [new GlobalAverage()], 16),
         "detector" => new Family(3, Grid, _ => [], 0),
@@ -78,8 +79,10 @@ internal static class Families
     {
         if (sizes.Depth == 0) sizes = sizes with { Depth = UsualDepth(family) };
         var named = family is "mlp" or "encoder" or "detector" || family == "cnn" && sizes.Depth > 1 ? $", depth {sizes.Depth}" : "";
-        Layer[] layers = [.. Of(family).Stages(sizes), .. behind, head];
+        // What is not trained is of any scale.
+        if (family == "random-kernels" && head is DenseHead dense) head = dense with { Standardizes = true };
         var width = family == "linear" ? "" : $", width {sizes.Width}";
+        Layer[] layers = [.. Of(family).Stages(sizes), .. behind, head];
         return new NetworkPlan($"{family}{width}{named}{note}", sizes.InputShape, layers) { Vocabulary = sizes.Vocabulary };
     }
 
@@ -99,6 +102,10 @@ internal static class Families
         }
         return layers;
     }
+
+    // Relations of channels first, each of which then has kernels of its own.
+    private static List<Layer> Kernels(Sizes sizes)
+        => [.. sizes.InputShape[0] > 1 ? (Layer[])[new ChannelMix()] : [], new KernelBank(sizes.Width)];
 
     private static List<Layer> Image(Sizes sizes)
     {

@@ -6,7 +6,8 @@ namespace Fleet.Contracts.Builds;
 public static partial class BuildSpecRules
 {
     /// <summary>Families of teachers and students.</summary>
-    public static readonly IReadOnlyList<string> Families = ["linear", "mlp", "conv1d", "cnn", "cnn-separable", "detector", "encoder"];
+    public static readonly IReadOnlyList<string> Families = 
+        ["linear", "mlp", "conv1d", "random-kernels", "cnn", "cnn-separable", "detector", "encoder"];
 
     private static void JudgeStudent(StudentSpec spec, DataSpec data, Problems problems)
     {

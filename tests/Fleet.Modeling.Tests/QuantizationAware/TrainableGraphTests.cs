@@ -77,6 +77,7 @@ public sealed class TrainableGraphTests : IDisposable
     [Theory]
     [InlineData("cnn")]
     [InlineData("conv1d")]
+    [InlineData("random-kernels")]
     [InlineData("encoder")]
     public void Float_graph_answers_as_its_file(string family)
     {
@@ -106,6 +107,7 @@ public sealed class TrainableGraphTests : IDisposable
     [InlineData("cnn", 3, 8)]
     [InlineData("cnn", 2, 2)]
     [InlineData("conv1d", 4, 4)]
+    [InlineData("random-kernels", 8, 8)]
     public void Integer_kernels_compute_everything_however_few_the_bits(string family, int weights, int activations)
     {
         Assert.SkipUnless(System.Runtime.Intrinsics.X86.X86Base.IsSupported, "The x64 form is fused on x64 processors.");

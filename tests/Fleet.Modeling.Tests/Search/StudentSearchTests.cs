@@ -75,14 +75,14 @@ public sealed class StudentSearchTests : IDisposable
 
         var chosen = Assert.Single(found.Trials, trial => trial.Chosen);
         Assert.Same(found.Trials[0], chosen);
-        Assert.Equal("conv1d", chosen.Family);
+        Assert.Contains(chosen.Family, new[] { "conv1d", "random-kernels" });
         Assert.All(found.Trials, trial => Assert.InRange(trial.Bytes, 1, 12_000));
         Assert.Contains(found.Trials, trial => trial.Family == "mlp");
         // The largest that fits was really trained: a wider one would be too large.
         Assert.NotEmpty(found.Trials.Where(trial => trial.Family == "conv1d").MaxBy(trial => trial.Width)!.Rungs);
         Assert.Empty(BuildSpecRules.ProblemsOf(found.Found));
         Assert.Equal((chosen.Family, chosen.Width), (found.Found.Student!.Family, found.Found.Student.Width.Value));
-        Assert.Equal("conv1d", found.Found.Teacher!.Family);
+        Assert.Equal(chosen.Family, found.Found.Teacher!.Family);
         Assert.NotNull(found.Found.Distillation.Training.Augment);
     }
 
@@ -104,9 +104,9 @@ public sealed class StudentSearchTests : IDisposable
 
     [Theory]
     [InlineData(new[] { 4 }, "linear mlp")]
-    [InlineData(new[] { 64 }, "linear conv1d mlp")]
-    [InlineData(new[] { 3, 64 }, "conv1d mlp")]
-    [InlineData(new[] { 28, 28 }, "cnn cnn-separable conv1d mlp")]
+    [InlineData(new[] { 64 }, "linear conv1d random-kernels mlp")]
+    [InlineData(new[] { 3, 64 }, "conv1d random-kernels mlp")]
+    [InlineData(new[] { 28, 28 }, "cnn cnn-separable conv1d random-kernels mlp")]
     [InlineData(new[] { 3, 16, 16 }, "cnn cnn-separable mlp")]
     public void Families_are_those_that_take_the_shape(int[] shape, string families)
     {

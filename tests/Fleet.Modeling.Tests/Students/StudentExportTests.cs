@@ -62,6 +62,8 @@ public sealed class StudentExportTests : IDisposable
     [InlineData("conv1d", false, 0)]
     [InlineData("conv1d", true, 0)]
     [InlineData("conv1d", false, 300)]
+    [InlineData("random-kernels", false, 0)]
+    [InlineData("random-kernels", true, 300)]
     [InlineData("cnn", false, 0)]
     [InlineData("cnn", true, 0)]
     [InlineData("cnn", false, 300)]

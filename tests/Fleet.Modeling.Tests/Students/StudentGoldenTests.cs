@@ -22,6 +22,7 @@ public sealed class StudentGoldenTests
         { "mlp-centred", "mlp", 4, 1, true, [3, 4] },
         { "conv1d", "conv1d", 2, 0, false, [2, 40] },
         { "conv1d-centred", "conv1d", 2, 0, true, [2, 40] },
+        { "random-kernels", "random-kernels", 4, 0, true, [2, 40] },
         { "cnn", "cnn", 2, 2, false, [3, 8, 8] },
         { "cnn-separable", "cnn-separable", 2, 0, true, [1, 8, 8] },
         { "encoder", "encoder", 16, 1, false, [6] },

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 namespace Fleet.Modeling.Students.Layers;
 
 /// <summary>
-/// Weights, batch normalization, ReLU. The weights have no bias: normalization would take it out again, and has one itself,
+/// Weights, batch normalization, ReLU unless another activation is named. The weights have no bias: normalization would take it out again, and has one itself,
 /// which is what the exported layer adds.
 /// </summary>
 internal abstract record NormalizedLayer : WeightedLayer
@@ -13,7 +13,10 @@ internal abstract record NormalizedLayer : WeightedLayer
 
     /// <inheritdoc/>
     public sealed override Tensor Forward(Tensor value, LayerModules modules, ForwardPass pass)
-        => modules.BatchNormalization!.call(modules.Weights!.call(value)).relu_();
+        => Activated(modules.BatchNormalization!.call(modules.Weights!.call(value)));
+
+    /// <summary>What is done to normalized values, in place where it can be.</summary>
+    protected virtual Tensor Activated(Tensor value) => value.relu_();
 
     /// <summary>Weights alone.</summary>
     /// <param name="input">Shape of one sample before the layer.</param>

@@ -63,6 +63,9 @@ internal sealed class StudentGraph
     /// <summary>A number.</summary>
     public string Scalar(string name, float value) => Constant(Tensors.Of(name, new[] { value }));
 
+    /// <summary>A number without axes, such as a bound.</summary>
+    public string Number(string name, float value) => Constant(Tensors.Of(name, new[] { value }, []));
+
     /// <summary>Whole numbers, such as axes.</summary>
     public string Integers(string name, params long[] values) => Constant(Tensors.Of(name, values, values.Length));
 

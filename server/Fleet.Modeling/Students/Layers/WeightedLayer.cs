@@ -19,10 +19,9 @@ internal abstract record WeightedLayer : Layer
     /// <summary>Weights and bias in double precision.</summary>
     protected virtual (Tensor Weight, Tensor Bias) Weights(LayerModules modules)
     {
-        var parameters = modules.Weights!.named_parameters()
-            .ToDictionary(parameter => parameter.name, parameter => parameter.parameter.to_type(ScalarType.Float64));
-        var weight = parameters["weight"];
-        return (weight, parameters.TryGetValue("bias", out var bias) ? bias : zeros(0, ScalarType.Float64));
+        var values = modules.Weights!.state_dict();
+        return (values["weight"].to_type(ScalarType.Float64),
+            values.TryGetValue("bias", out var bias) ? bias.to_type(ScalarType.Float64) : zeros(0, ScalarType.Float64));
     }
 
     /// <summary>The input's scale in the form that its weights are multiplied by.</summary>

@@ -28,7 +28,8 @@ public sealed class TableTests(FleetFixture fleet) : IDisposable
 
         var address = await agent.InferenceAsync();
         using var http = new HttpClient();
-        var columns = (await http.GetFromJsonAsync<JsonNode>(new Uri(address, "/v2/models/people")))!["parameters"]!["instance"]!["columns"]!;
+        var described = (await http.GetFromJsonAsync<JsonNode>(new Uri(address, "/v2/models/people")))!;
+        var columns = described["parameters"]!["instance"]!["columns"]!;
         Assert.Equal("age work since", string.Join(' ', columns.AsArray().Select(column => (string)column!["name"]!)));
 
         using var answer = await http.PostAsJsonAsync(new Uri(address, "/v1/models/people:predict"), new

@@ -45,7 +45,8 @@ internal sealed partial class InferenceServer(ModelTable models, ILogger<Inferen
                     => PredictAsync(context, target[..^Predict.Length]),
                 (_, ["v2", ..]) => throw new InferenceException(
                     404, $"{context.Request.Method} {context.Request.Path} is not part of the Open Inference Protocol v2."),
-                _ => throw new InferenceException(404, $"Nothing is at {context.Request.Path}; the Open Inference Protocol is at /v2, and /v1/models/NAME:predict takes instances."),
+                _ => throw new InferenceException(404, $"Nothing is at {context.Request.Path}; the Open Inference Protocol is at /v2, and "
+                    + "/v1/models/NAME:predict takes instances."),
             });
         }
         catch (InferenceException e)

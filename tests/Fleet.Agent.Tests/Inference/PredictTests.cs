@@ -23,19 +23,22 @@ public sealed partial class PredictTests(ProtocolTests.SharedHost host) : IClass
     {
         await ServeAsync(Identity(People, 4), ModelTask.Outputs);
         var (status, body) = await _fixture.PredictAsync("""
-            {"instances":[{"age":39,"work":"state","id":7},{"work":"private","age":null},{"age":"41.5","work":"navy"},{"age":"?","work":""}]}
+            {"instances":[{"age":39,"work":"state","id":7},{"work":"private","age":null},{"age":"41.5","work":"navy"},
+              {"age":"?","work":""}]}
             """);
         Assert.True(status == 200, body.ToJsonString());
         Assert.Equal(
             """[{"outputs":{"y":[39,0,0,1]}},{"outputs":{"y":[40,1,1,0]}},{"outputs":{"y":[41.5,0,0,0]},"unknown":["work"]},"""
                 + """{"outputs":{"y":[40,1,0,0]}}]""", body["predictions"]!.ToJsonString());
         Assert.Equal("m 1", $"{body["model_name"]} {body["model_version"]}");
-        Assert.Equal("""{"kind":"row","columns":[{"name":"age","kind":"number"},{"name":"work","kind":"category","words":["private","state"]}]}""",
+        Assert.Equal("""{"kind":"row","columns":[{"name":"age","kind":"number"},"""
+            + """{"name":"work","kind":"category","words":["private","state"]}]}""",
             (await _fixture.GetAsync("/v2/models/m")).Body["parameters"]!["instance"]!.ToJsonString());
     }
 
     [Theory]
-    [InlineData("""{"instances":[{"age":39}]}""", "Instance 0 (counted from 0): it has no value for 'work'; give null where it is not known.")]
+    [InlineData("""{"instances":[{"age":39}]}""",
+        "Instance 0 (counted from 0): it has no value for 'work'; give null where it is not known.")]
     [InlineData("""{"instances":[{"age":39,"work":"state"},{"age":"old","work":"state"}]}""",
         "Instance 1 (counted from 0): column 'age' holds 'old', which is not a number.")]
     [InlineData("""{"instances":[{"age":[39],"work":"state"}]}""",
@@ -85,7 +88,8 @@ public sealed partial class PredictTests(ProtocolTests.SharedHost host) : IClass
         Assert.Equal(400, status);
         Assert.Contains("rules of version 2, which this agent does not know (it knows 1): update the agent", (string)body["error"]!,
             StringComparison.Ordinal);
-        Assert.Equal(200, (await _fixture.InferAsync("""{"inputs":[{"name":"x","shape":[1,4],"datatype":"FP32","data":[1,2,3,4]}]}""")).Status);
+        const string Tensor = """{"inputs":[{"name":"x","shape":[1,4],"datatype":"FP32","data":[1,2,3,4]}]}""";
+        Assert.Equal(200, (await _fixture.InferAsync(Tensor)).Status);
     }
 
     [GeneratedRegex(@"\d+\.\d+")]

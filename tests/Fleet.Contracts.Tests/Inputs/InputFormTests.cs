@@ -86,6 +86,12 @@ public sealed class InputFormTests
     private static TablePlan Numbers(int count) => new(
         [.. Enumerable.Range(0, count).Select(number => new TableColumn { Name = $"n{number}", Kind = TableColumnKind.Number })]);
 
-    private static TablePlan Words(int count, int length) => new(
-        [new() { Name = "c", Kind = TableColumnKind.Category, Words = [.. Enumerable.Range(0, count).Select(n => $"{n}".PadLeft(length))] }]);
+    private static TablePlan Words(int count, int length) => new([
+        new()
+        {
+            Name = "c",
+            Kind = TableColumnKind.Category,
+            Words = [.. Enumerable.Range(0, count).Select(number => $"{number}".PadLeft(length))],
+        },
+    ]);
 }

@@ -99,6 +99,15 @@ public static class Limits
     /// <summary>Characters of the name of a column, or of a word in it.</summary>
     public const int TableWordLength = 256;
 
+    /// <summary>Pieces of the vocabulary of a model that takes texts.</summary>
+    public const int VocabularyPieces = 1024 * 1024;
+
+    /// <summary>Characters of what a model's file says of its vocabulary.</summary>
+    public const int VocabularyLength = 32 * 1024 * 1024;
+
+    /// <summary>Pieces of a text that a model takes.</summary>
+    public const int TextPieces = 64 * 1024;
+
     /// <summary>Characters of a message that describes a failure.</summary>
     public const int DetailLength = 2000;
 

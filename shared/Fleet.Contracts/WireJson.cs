@@ -63,6 +63,7 @@ namespace Fleet.Contracts;
 [JsonSerializable(typeof(SelfResponse))]
 [JsonSerializable(typeof(ApiProblem))]
 [JsonSerializable(typeof(InputForm))]
+[JsonSerializable(typeof(IReadOnlyList<string>))]
 public sealed partial class WireJson : JsonSerializerContext
 {
     /// <summary>The same, refusing keys it does not know.</summary>

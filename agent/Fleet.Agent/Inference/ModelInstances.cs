@@ -25,9 +25,11 @@ internal sealed class ModelInstances
     public static ModelInstances Of(OnnxSession session)
     {
         InputForm? form;
+        IInstanceReader? reader = null;
         try
         {
-            form = session.Metadata(InputForm.Key) is { } text ? InputForm.Read(text) : null;
+            form = InputForm.Of(session.Metadata);
+            if (form?.Version == InputForm.Current) reader = form.Reader();
         }
         catch (FormatException e)
         {
@@ -45,7 +47,7 @@ internal sealed class ModelInstances
         int[] shape = [.. input.Shape.Skip(1).Select(extent => (int)extent)];
         if (shape.Aggregate(1L, (product, extent) => Math.Min(MostValues + 1, product * extent)) > MostValues)
             return new ModelInstances(null, null, null, $"A sample of {input} is larger than the {MostValues:N0} values that are made.");
-        var reader = form?.Reader(shape) ?? new NumbersReader(shape);
+        reader ??= new NumbersReader(shape);
         var width = shape.Aggregate(1, (product, extent) => product * extent);
         return reader.Width == width ? new ModelInstances(form, input, reader)
             : throw new ModelRefusedException(
@@ -77,7 +79,7 @@ internal sealed class ModelInstances
             }
             catch (FormatException e)
             {
-                throw InferenceException.Malformed($"Instance {place} (counted from 0): {e.Message}.");
+                throw InferenceException.Malformed($"Instance {place} (counted from 0): {e.Message.TrimEnd('.')}.");
             }
             catch (InvalidOperationException)
             {
@@ -96,7 +98,13 @@ internal sealed class ModelInstances
     }
 
     /// <summary>Says in a model's description what an instance is, where its file says so.</summary>
-    public void Describe(Utf8JsonWriter json) => _form?.Describe(json);
+    public void Describe(Utf8JsonWriter json)
+    {
+        if (_form is null || _reader is null) return;
+        json.WriteStartObject("instance"u8);
+        _reader.Describe(json);
+        json.WriteEndObject();
+    }
 
     /// <summary>As many values as a request with tensors can hold.</summary>
     private const int MostValues = Limits.InferenceRequestBytes / sizeof(float);

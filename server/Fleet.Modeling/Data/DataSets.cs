@@ -97,7 +97,7 @@ internal static class DataSets
             Form = spec.Detection,
             ChannelNames = plan is null ? train.ChannelNames : [.. plan.Columns.SelectMany(column => column.ValueNames())],
             Table = plan,
-            InputForm = InputForms.Of(plan, train.Source),
+            InputForm = InputForms.Of(plan, train),
             Preprocessing = train.Preprocessing,
             FrontEnd = frontEnd,
             Notes = [

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Fleet.Contracts.Builds;
+using Fleet.Contracts.Inputs;
 using Fleet.Contracts.Tasks;
 
 namespace Fleet.Modeling.Data;

@@ -1,4 +1,5 @@
 using Fleet.Contracts.Builds;
+using Fleet.Contracts.Media;
 using Fleet.Contracts.Tasks;
 using Fleet.Quantization.Media;
 
@@ -74,7 +75,7 @@ internal static class FolderFiles
             SampleRate = asked.SampleRate ?? learned?.SampleRate ?? sounds[0].SampleRate,
         });
         // Where nobody says how long a sample is, a file is one, and what is behind its end is left out.
-        float[][] samples = Each(files, (_, place) => plan.Prepare(asked.Window is null ? Beginning(sounds[place], window) : sounds[place])
+        float[][] samples = Each(files, (_, place) => plan.Prepare(asked.Window is null ? sounds[place].Beginning(window) : sounds[place])
             .Values);
         var counts = Array.ConvertAll(samples, values => values.Length / window);
         RequireRoom(path, counts.Sum(count => (long)count), window);
@@ -98,9 +99,6 @@ internal static class FolderFiles
                 : [.. counts.SelectMany((count, place) => Enumerable.Repeat(place, count))],
         };
     }
-
-    private static Sound Beginning(Sound sound, int length)
-        => sound.Length <= length ? sound : sound with { Values = sound.Values[..(length * sound.Channels)] };
 
     // A folder is a class whatever it is called.
     private static RawLabels LabelsOf(IEnumerable<LabelledFile> files, ModelTask? task)

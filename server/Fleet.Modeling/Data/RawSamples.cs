@@ -1,4 +1,5 @@
 using Fleet.Contracts.Builds;
+using Fleet.Contracts.Inputs;
 
 namespace Fleet.Modeling.Data;
 

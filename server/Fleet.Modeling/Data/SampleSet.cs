@@ -1,3 +1,4 @@
+using Fleet.Contracts.Inputs;
 using Fleet.Contracts.Scoring;
 using Fleet.Contracts.Tasks;
 

@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using Fleet.Contracts.Builds;
+using Fleet.Contracts.Inputs;
 
 namespace Fleet.Modeling.Data;
 

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Fleet.Contracts.Inputs;
 using Fleet.Modeling.Data;
 
 namespace Fleet.Modeling.Floors;

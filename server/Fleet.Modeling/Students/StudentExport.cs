@@ -27,7 +27,7 @@ internal static class StudentExport
     /// <summary>
     /// Metadata of a model that reads text: its pieces as a JSON array, number by number; how many it takes; and how text is cut into them.
     /// </summary>
-    public const string VocabularyKey = "vocabulary", LengthKey = "maximumLength", TokenizerKey = "tokenizer";
+    public const string VocabularyKey = Vocabulary.Key, LengthKey = Vocabulary.LengthKey, TokenizerKey = Vocabulary.RuleKey;
 
     private const int Opset = 17;
     private const int IrVersion = 8;

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Fleet.Contracts.Media;
 using SkiaSharp;
 
 namespace Fleet.Quantization.Media;

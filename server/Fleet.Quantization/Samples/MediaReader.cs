@@ -1,4 +1,5 @@
 using Fleet.Contracts.Builds;
+using Fleet.Contracts.Media;
 using Fleet.Contracts.Tensors;
 using Fleet.Quantization.Media;
 using Microsoft.ML.OnnxRuntime.Tensors;

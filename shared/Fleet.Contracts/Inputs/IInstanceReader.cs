@@ -14,4 +14,7 @@ public interface IInstanceReader
     /// <returns>Names of the parts that hold a word which training did not meet.</returns>
     /// <exception cref="FormatException">It is not what the model takes: a sentence without its beginning.</exception>
     IReadOnlyList<string> Read(JsonElement instance, Span<float> values);
+
+    /// <summary>Says what an instance is, for whoever writes an application: <c>"kind"</c> and what belongs to it.</summary>
+    void Describe(Utf8JsonWriter json);
 }

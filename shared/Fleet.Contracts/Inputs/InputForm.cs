@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Fleet.Contracts.Builds;
 
 namespace Fleet.Contracts.Inputs;
@@ -22,6 +23,16 @@ public sealed record InputForm
 
     /// <summary>How rows of a table become samples; null where they do not.</summary>
     public TablePlan? Table { get; init; }
+
+    /// <summary>How pictures become samples, each part; null where they do not.</summary>
+    public Preprocessing? Picture { get; init; }
+
+    /// <summary>How sound becomes samples, each part; null where it does not.</summary>
+    public Preprocessing? Sound { get; init; }
+
+    /// <summary>How texts become samples; null where they do not. It stands under keys of its own, which other programs know.</summary>
+    [JsonIgnore]
+    public TextForm? Text { get; init; }
 
     /// <summary>It as it stands in a file.</summary>
     public string Write() => JsonSerializer.Serialize(this, WireJson.Default.InputForm);
@@ -47,33 +58,31 @@ public sealed record InputForm
         return ProblemOf(form) is { } problem ? throw new FormatException($"{Key}: {problem}") : form;
     }
 
-    /// <summary>What makes samples of what an application has; null where the form says nothing.</summary>
-    /// <param name="shape">Extents of one sample of the model's input.</param>
-    public IInstanceReader? Reader(IReadOnlyList<int> shape) => Table is { } table ? new RowReader(table) : null;
+    /// <summary>What the metadata of a file says; null for nothing.</summary>
+    /// <param name="metadata">The value of a key, or null.</param>
+    /// <exception cref="FormatException">It is too large, is not JSON, or breaks a rule.</exception>
+    public static InputForm? Of(Func<string, string?> metadata)
+        => metadata(Key) is { } text ? Read(text) : TextForm.Of(metadata) is { } texts ? new InputForm { Text = texts } : null;
 
-    /// <summary>Says what an instance is: <c>"instance": {"kind": "row", "columns": [...]}</c>.</summary>
-    public void Describe(Utf8JsonWriter json)
+    /// <summary>What makes samples of what an application has.</summary>
+    /// <exception cref="FormatException">The form says nothing, or what cannot be carried out.</exception>
+    public IInstanceReader Reader()
     {
-        if (Table is not { } table) return;
-        json.WriteStartObject("instance"u8);
-        json.WriteString("kind"u8, "row"u8);
-        json.WriteStartArray("columns"u8);
-        foreach (var column in table.Columns)
+        try
         {
-            json.WriteStartObject();
-            json.WriteString("name"u8, column.Name);
-            json.WriteString("kind"u8, column.Kind.ToWords());
-            if (column.Format is { } format) json.WriteString("format"u8, format);
-            if (column.Kind == TableColumnKind.Category)
+            return this switch
             {
-                json.WriteStartArray("words"u8);
-                foreach (var word in column.Words) json.WriteStringValue(word);
-                json.WriteEndArray();
-            }
-            json.WriteEndObject();
+                { Table: { } table } => new RowReader(table),
+                { Picture: { } picture } => new PictureReader(picture),
+                { Sound: { } sound } => new SoundReader(sound),
+                { Text: { } text } => new SentenceReader(text),
+                _ => throw new FormatException($"{Key} says nothing of what is made an input."),
+            };
         }
-        json.WriteEndArray();
-        json.WriteEndObject();
+        catch (InvalidDataException e)
+        {
+            throw new FormatException($"{Key}: {e.Message}", e);
+        }
     }
 
     /// <summary>The first rule that a form breaks, in a sentence; null where it keeps to all.</summary>

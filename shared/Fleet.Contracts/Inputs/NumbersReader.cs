@@ -24,6 +24,9 @@ public sealed class NumbersReader(IReadOnlyList<int> shape) : IInstanceReader
         return [];
     }
 
+    /// <inheritdoc/>
+    public void Describe(Utf8JsonWriter json) => json.WriteString("kind"u8, "numbers"u8);
+
     private void Fill(JsonElement part, int axis, Span<float> values, ref int filled)
     {
         if (axis == shape.Count)

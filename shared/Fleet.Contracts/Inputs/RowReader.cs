@@ -24,18 +24,18 @@ public sealed class RowReader : IInstanceReader
     /// Makes the values of a row. A value that is null, empty or one of the words for it is missing, and becomes what it became in
     /// training; so does a word that no training sample held. Keys that are no columns of the model are passed over.
     /// </summary>
-    /// <param name="row">The row.</param>
+    /// <param name="instance">The row.</param>
     /// <param name="values">Where the values go, <see cref="Width"/> of them; zeros.</param>
     /// <returns>Names of the columns that hold a word which is not known.</returns>
     /// <exception cref="FormatException">
     /// It is not an object, has no value for a column, or one that is not what the column holds.
     /// </exception>
-    public IReadOnlyList<string> Read(JsonElement row, Span<float> values)
+    public IReadOnlyList<string> Read(JsonElement instance, Span<float> values)
     {
-        if (row.ValueKind != JsonValueKind.Object)
+        if (instance.ValueKind != JsonValueKind.Object)
             throw new FormatException($"it must be an object with a key for each column ({Named(_columns)}), as {Example()}");
         var fields = new string?[_columns.Length];
-        foreach (var property in row.EnumerateObject())
+        foreach (var property in instance.EnumerateObject())
         {
             if (!_places.TryGetValue(property.Name, out var place)) continue;
             if (fields[place] is not null) throw new FormatException($"column '{property.Name}' is in it twice");
@@ -58,15 +58,40 @@ public sealed class RowReader : IInstanceReader
         return unknown;
     }
 
+    /// <inheritdoc/>
+    public void Describe(Utf8JsonWriter json)
+    {
+        json.WriteString("kind"u8, "row"u8);
+        json.WriteStartArray("columns"u8);
+        foreach (var column in _columns.Select(reader => reader.Column))
+        {
+            json.WriteStartObject();
+            json.WriteString("name"u8, column.Name);
+            json.WriteString("kind"u8, column.Kind.ToWords());
+            if (column.Format is { } format) json.WriteString("format"u8, format);
+            if (column.Kind == TableColumnKind.Category)
+            {
+                json.WriteStartArray("words"u8);
+                foreach (var word in column.Words) json.WriteStringValue(word);
+                json.WriteEndArray();
+            }
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+    }
+
     /// <summary>A value as a field of a table has it.</summary>
     public static string FieldOf(JsonElement value) => value.ToString().Trim();
 
     private const int MostNamed = 10;
 
     private static string Named(ColumnReader[] columns)
-        => string.Join(", ", columns.Take(MostNamed).Select(column => $"'{column.Column.Name}'")) + (columns.Length > MostNamed ? $" and {columns.Length - MostNamed} more" : "");
+        => string.Join(", ", columns.Take(MostNamed).Select(column => $"'{column.Column.Name}'"))
+            + (columns.Length > MostNamed ? $" and {columns.Length - MostNamed} more" : "");
 
-    private string Example() => "{" + string.Join(", ", _columns.Take(2).Select(column => $"\"{column.Column.Name}\": "
-        + (column.Column.Kind == TableColumnKind.Number ? "1.5" : $"\"{column.Column.Words.FirstOrDefault() ?? column.Column.Format}\"")))
-        + (_columns.Length > 2 ? ", ...}" : "}");
+    private string Example()
+        => "{" + string.Join(", ", _columns.Take(2).Select(column => $"\"{column.Column.Name}\": "
+            + (column.Column.Kind == TableColumnKind.Number ? "1.5"
+                : $"\"{(column.Column.Words is [var word, ..] ? word : column.Column.Format)}\"")))
+            + (_columns.Length > 2 ? ", ...}" : "}");
 }

@@ -23,7 +23,7 @@ public sealed class InputFormTests
     {
         var file = File.ReadAllText(Repository.PathOf("tests", "Fleet.Contracts.Tests", "golden", "input-form.json"));
         Assert.Equal(InputForm.Read(file).Write(), Form.Write());
-        var reader = Assert.IsType<RowReader>(InputForm.Read(file).Reader([13]));
+        var reader = Assert.IsType<RowReader>(InputForm.Read(file).Reader());
         Assert.Equal(13, reader.Width);
         using var row = JsonDocument.Parse("""{"age": 39, "work": " state", "seen": "2000-01-08 12:00", "price": "1,5"}""");
         var values = new float[13];

@@ -1,4 +1,5 @@
 using Fleet.Contracts.Builds;
+using Fleet.Contracts.Inputs;
 using Fleet.Modeling.Data;
 using Fleet.TestKit;
 

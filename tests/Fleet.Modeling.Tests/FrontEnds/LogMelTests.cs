@@ -1,4 +1,5 @@
 using Fleet.Contracts.Builds;
+using Fleet.Contracts.Media;
 using Fleet.Modeling.FrontEnds;
 using Fleet.Quantization.Media;
 using Fleet.TestKit;

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Fleet.Contracts.Builds;
+using Fleet.Contracts.Inputs;
 using Fleet.Modeling.Data;
 using Fleet.Modeling.Students;
 using Fleet.Modeling.Students.Layers;

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using Fleet.Contracts.Media;
 using Fleet.Quantization.Media;
 
 namespace Fleet.Quantization.Tests.Media;

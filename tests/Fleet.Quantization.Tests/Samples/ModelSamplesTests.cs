@@ -1,4 +1,5 @@
 using System.Text;
+using Fleet.Contracts.Media;
 using Fleet.Contracts.Tensors;
 using Fleet.Quantization.Media;
 using Fleet.Quantization.Samples;

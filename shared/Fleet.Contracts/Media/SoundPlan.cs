@@ -1,9 +1,9 @@
 using Fleet.Contracts.Builds;
 
-namespace Fleet.Quantization.Media;
+namespace Fleet.Contracts.Media;
 
 /// <summary>How sound becomes one input of a model: windows of its length, one after the other.</summary>
-internal sealed class SoundPlan
+public sealed class SoundPlan
 {
     /// <summary>Most values of all windows of one file, 1 GiB: windows that overlap are larger than their file.</summary>
     private const long MaximumValues = 256L << 20;

@@ -1,9 +1,9 @@
 using Fleet.Contracts.Builds;
 
-namespace Fleet.Quantization.Media;
+namespace Fleet.Contracts.Media;
 
 /// <summary>How pictures become one input of a model: what was asked, and where nothing was, what follows from the input.</summary>
-internal sealed class PicturePlan
+public sealed class PicturePlan
 {
     private readonly ValueScale _scale;
     private readonly int _channels;

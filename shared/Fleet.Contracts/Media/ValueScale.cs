@@ -1,9 +1,9 @@
 using Fleet.Contracts.Builds;
 
-namespace Fleet.Quantization.Media;
+namespace Fleet.Contracts.Media;
 
 /// <summary>From shares of a range, 0 for its lower end and 1 for its upper one, to the numbers that a model takes.</summary>
-internal sealed class ValueScale
+public sealed class ValueScale
 {
     private readonly double _low, _width;
     private readonly double[] _mean, _deviation;

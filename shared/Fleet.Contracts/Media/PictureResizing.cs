@@ -1,7 +1,7 @@
-namespace Fleet.Quantization.Media;
+namespace Fleet.Contracts.Media;
 
 /// <summary>A part of a picture in pixels, whose edges may lie between them.</summary>
-internal readonly record struct PicturePart(double Left, double Top, double Right, double Bottom)
+public readonly record struct PicturePart(double Left, double Top, double Right, double Bottom)
 {
     /// <summary>All of it.</summary>
     public static PicturePart All(Picture picture) => new(0, 0, picture.Width, picture.Height);
@@ -21,7 +21,7 @@ internal readonly record struct PicturePart(double Left, double Top, double Righ
 /// Makes a picture larger or smaller, rows after columns, in floats without rounding in between. Memory holds the rows that one new row is
 /// made of.
 /// </summary>
-internal static class PictureResizing
+public static class PictureResizing
 {
     // ITU-R BT.601: what grey is of red, green and blue.
     private const float Red = 0.299f, Green = 0.587f, Blue = 0.114f;

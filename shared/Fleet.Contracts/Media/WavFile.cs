@@ -1,14 +1,14 @@
 using System.Buffers.Binary;
 using System.Text;
 
-namespace Fleet.Quantization.Media;
+namespace Fleet.Contracts.Media;
 
 /// <summary>
 /// Sound from WAV files: whole numbers of 8, 16, 24 or 32 bits and floats of 32 or 64 (Multimedia Programming Interface and Data
 /// Specifications 1.0, IBM and Microsoft 1991; the extensible form of Multiple Channel Audio Data and WAVE Files, Microsoft 2007).
 /// Whole numbers of n bits are divided by 2^(n-1).
 /// </summary>
-internal static class WavFile
+public static class WavFile
 {
     private const int Pcm = 1, Float = 3, Extensible = 0xFFFE;
 

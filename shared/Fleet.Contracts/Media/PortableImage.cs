@@ -1,11 +1,11 @@
 using System.Globalization;
 
-namespace Fleet.Quantization.Media;
+namespace Fleet.Contracts.Media;
 
 /// <summary>
 /// Pictures in the portable formats PGM (grey) and PPM (colour), binary, 8 bits: what any image tool writes without a library.
 /// </summary>
-internal static class PortableImage
+public static class PortableImage
 {
     /// <summary>The picture.</summary>
     /// <exception cref="FormatException">It is not such a picture.</exception>

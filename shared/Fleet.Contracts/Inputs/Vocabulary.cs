@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
 
-namespace Fleet.Modeling.Data;
+namespace Fleet.Contracts.Inputs;
 
 /// <summary>
 /// Pieces of text by number, and how text is cut into them: lower case; letters and digits side by side are a word, any other
@@ -10,8 +10,13 @@ namespace Fleet.Modeling.Data;
 /// kept.
 /// </summary>
 /// <param name="Pieces">The pieces; the place of each is its number.</param>
-internal sealed record Vocabulary(IReadOnlyList<string> Pieces)
+public sealed record Vocabulary(IReadOnlyList<string> Pieces)
 {
+    /// <summary>
+    /// Metadata of a model that reads text: its pieces as a JSON array, number by number; how many it takes; and how text is cut into them.
+    /// </summary>
+    public const string Key = "vocabulary", LengthKey = "maximumLength", RuleKey = "tokenizer";
+
     /// <summary>Number of what fills a sample up to its length.</summary>
     public const int Padding = 0;
 

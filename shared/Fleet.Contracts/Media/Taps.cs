@@ -1,9 +1,9 @@
-namespace Fleet.Quantization.Media;
+namespace Fleet.Contracts.Media;
 
 /// <summary>The old pixels of a row that make a new one.</summary>
 /// <param name="First">The first of them.</param>
 /// <param name="Weights">What each of them counts, beginning with the first; together 1.</param>
-internal readonly record struct Taps(int First, float[] Weights)
+public readonly record struct Taps(int First, float[] Weights)
 {
     /// <summary>
     /// The pixels of an axis by a triangle around each new one's centre: pixel i has its centre at i + 1/2, and the triangle ends one old

@@ -1,4 +1,4 @@
-namespace Fleet.Quantization.Media;
+namespace Fleet.Contracts.Media;
 
 /// <summary>A picture as it was read.</summary>
 /// <param name="Width">Pixels in a row.</param>
@@ -7,7 +7,7 @@ namespace Fleet.Quantization.Media;
 /// <param name="Step">Bytes from one pixel to the next; what follows the colours is not used.</param>
 /// <param name="Values">The pixels, row by row.</param>
 /// <param name="Largest">The value of white.</param>
-internal sealed record Picture(int Width, int Height, bool IsGrey, int Step, byte[] Values, int Largest = byte.MaxValue)
+public sealed record Picture(int Width, int Height, bool IsGrey, int Step, byte[] Values, int Largest = byte.MaxValue)
 {
     /// <summary>Most pixels of one picture: 64 Mi, more than most cameras make, and 256 MiB while it is read.</summary>
     public const long MaximumPixels = 64L << 20;

@@ -2,6 +2,7 @@ using Fleet.Quantization.Calibration;
 using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
+using Fleet.Quantization.Samples;
 using Fleet.Quantization.Schemes;
 using Fleet.Quantization.Techniques;
 using Microsoft.ML.OnnxRuntime;
@@ -25,6 +26,9 @@ internal sealed class AccuracyControl(
 
     private readonly RankingSamples _samples = new(source.Model.Model, outputsOf);
 
+    /// <summary>The samples that rank, for what runs parts of the model alone; null where whole models are run.</summary>
+    public IFeedSource? Feeds { get; init; }
+
     /// <summary>Calibrators that are tried beside that of the source where it misses the aim.</summary>
     public IReadOnlyList<ICalibrator> OtherCalibrators { get; init; } = Calibrators.All;
 
@@ -33,6 +37,12 @@ internal sealed class AccuracyControl(
 
     /// <summary>How finely operators are ranked where some must stay float.</summary>
     public RankingDetail Detail { get; init; } = RankingDetail.Full;
+
+    /// <summary>True where a technique that won nothing is tried once more beside those that came after it.</summary>
+    public bool TriesTogether { get; init; } = true;
+
+    /// <summary>True where what is found is made once more, with what techniques find of the layers that remain.</summary>
+    public bool MakesExactly { get; init; } = true;
 
     /// <summary>
     /// What rounding weights to 16 bits loses by itself, on the samples that choose and whether on others it is too much; asked where a
@@ -58,8 +68,22 @@ internal sealed class AccuracyControl(
             return Hopeless(search.Best, source, cancellationToken);
         var (recipe, cleanest) = Cleanest(plain, made, cancellationToken);
         if (recipe.Techniques.Count > 0) search = new RecipeSearch(scheme, recipe, cleanest, judge, cancellationToken);
+        var found = Found(search, maximumLoss, aim, cancellationToken);
+        if (!MakesExactly || found.IsHopeless || Deadline.HasPassed || !found.Techniques.Any(technique => technique.SeesOthers))
+            return found;
+        // What techniques find is found again for the layers that remain alone, not for each model that is tried.
+        say?.Invoke("what was found, made exactly");
+        var returned = found.Returned.Select(one => one.Output).ToHashSet();
+        return Deadline.Within(() => search.With(returned), cancellationToken) is { } exact && exact.Judged.Loss <= found.Judged.Loss
+            ? found with { Model = exact.Model, Judged = exact.Judged, IsRough = false }
+            : found;
+    }
+
+    /// <summary>About the best, with as few operators in float as it takes.</summary>
+    private ControlledModel Found(RecipeSearch search, double maximumLoss, double aim, CancellationToken cancellationToken)
+    {
         // The cleanest output need not be the one that decides best; and other ranges may suit better.
-        foreach (var (what, other) in Others(recipe))
+        foreach (var (what, other) in Others(search.Recipe))
         {
             if (search.Best.Judged.Loss <= aim) return search.Best;
             if (Deadline.HasPassed) break;
@@ -95,15 +119,20 @@ internal sealed class AccuracyControl(
     };
 
     /// <summary>
-    /// The operators, the costliest first: as another scheme ranked them where it rounds them alike. Null where time was up before.
+    /// The operators, the costliest first: as another scheme ranked them where it rounds them alike, whatever ranges either had. Null where
+    /// time was up before.
     /// </summary>
     private IReadOnlyList<RankedOperator>? RankingOf(QuantizationSource from, CancellationToken cancellationToken)
     {
         List<RankedOperator>? Rank()
-            => new OperatorRanking(scheme, from, _samples, say, Detail, cancellationToken) { Deadline = Deadline }.Rank();
+            => new OperatorRanking(scheme, from, _samples, say, Detail, cancellationToken)
+            {
+                Deadline = Deadline,
+                Feeds = Feeds,
+            }.Rank();
         if (scheme.RoundsAs is not { } alike) return Rank();
         // Without operators where time was up: nothing that is asked later has more of it.
-        var shared = from.Once((alike, from.Calibrator), _ => Rank() ?? []);
+        var shared = from.Once((nameof(RankingOf), alike), _ => Rank() ?? []);
         var own = scheme.OperatorsOf(from.Model.Graph).ToHashSet();
         RankedOperator[] ranked = [.. shared.Where(one => own.Contains(one.Output))];
         return ranked.Length == own.Count ? ranked : Deadline.HasPassed ? null : Rank();
@@ -137,7 +166,7 @@ internal sealed class AccuracyControl(
                 .Where(technique => (source.Samples is not null || !technique.NeedsSamples) && technique.Suits(source.Model.Graph)),
         ];
         if (techniques.Length == 0) return (best, made);
-        var changed = source;
+        var (changed, dropped) = (source, new List<ITechnique>());
         var plain = _samples.SignalToNoiseOf(made, scheme.Name);
         var cleanest = plain;
         foreach (var technique in techniques)
@@ -146,15 +175,33 @@ internal sealed class AccuracyControl(
             if (Deadline.HasPassed) break;
             say?.Invoke(technique.Name);
             var before = changed;
-            var further = Deadline.Within(() => technique.Apply(before, scheme, None, source.Cancellation), cancellationToken);
+            var further = Deadline.Within(() => technique.ApplyRoughly(before, scheme, None, source.Cancellation), cancellationToken);
             if (further is null) break;
             if (ReferenceEquals(further.Model, changed.Model)) continue;
             if (Deadline.Within(() => scheme.Apply(further, None), cancellationToken) is not { } model) break;
             var signalToNoise = _samples.SignalToNoiseOf(model, scheme.Name);
-            if (!(signalToNoise > cleanest + technique.LeastGain)) continue;
+            if (!(signalToNoise > cleanest + technique.LeastGain))
+            {
+                dropped.Add(technique);
+                continue;
+            }
             (made, changed, cleanest) = (model, further, signalToNoise);
             best = best with { Techniques = [.. best.Techniques, technique], SignalToNoise = (plain, signalToNoise) };
         }
+        // What wins nothing by itself may win beside what came after it.
+        foreach (var technique in dropped.Where(one => TriesTogether && best.Techniques.Any(other => IsBefore(one, other))).ToArray())
+        {
+            if (Deadline.HasPassed) break;
+            say?.Invoke($"{technique.Name} with the others");
+            var together = best with { Techniques = [.. techniques.Where(one => one == technique || best.Techniques.Contains(one))] };
+            if (Deadline.Within(() => together.Make(scheme, None, source.Cancellation, roughly: true), cancellationToken) is not { } model)
+                break;
+            var signalToNoise = _samples.SignalToNoiseOf(model, scheme.Name);
+            if (!(signalToNoise > cleanest + technique.LeastGain)) continue;
+            (made, cleanest, best) = (model, signalToNoise, together with { SignalToNoise = (plain, signalToNoise) });
+        }
         return (best, made);
+
+        bool IsBefore(ITechnique one, ITechnique other) => Array.IndexOf(techniques, one) < Array.IndexOf(techniques, other);
     }
 }

@@ -27,21 +27,12 @@ internal sealed class FewestReturned(
     /// </summary>
     public ControlledModel Find(double maximumLoss)
     {
-        // What techniques find of the model is found again for the layers that remain alone, not for each count that is tried.
-        var rough = FindRoughly(maximumLoss);
-        if (search.Recipe.Techniques.Count == 0 || rough.Returned.Count == 0 || Deadline.HasPassed) return rough;
-        var exact = Returning(rough.Returned.Count, search.With, ", made exactly");
-        return exact?.Judged.Loss <= rough.Judged.Loss ? exact : rough;
-    }
-
-    private ControlledModel FindRoughly(double maximumLoss)
-    {
         var counts = new CountSearch(ranking, (int)(ranking.Count * MaximumShare));
         var (judged, count) = (search.Best.Judged, 0);
         while (!counts.IsOver && !Deadline.HasPassed)
         {
             count = counts.Next(judged.Figure.Name == Metric.SignalToNoise.Name ? judged.Loss - maximumLoss : null, count);
-            if (Returning(count, search.Roughly) is not { } attempt) break;
+            if (Returning(count) is not { } attempt) break;
             judged = attempt.Judged;
             var isEnough = judged.Loss <= maximumLoss;
             if (isEnough || judged.Loss < _best.Judged.Loss) _best = attempt;
@@ -51,11 +42,11 @@ internal sealed class FewestReturned(
     }
 
     /// <summary>The model with so many returned; null where time was up before it was made.</summary>
-    private ControlledModel? Returning(int count, Func<IReadOnlySet<string>, ControlledModel> make, string how = "")
+    private ControlledModel? Returning(int count)
     {
-        say?.Invoke(string.Create(CultureInfo.InvariantCulture, $"{count} of {ranking.Count} layers in {kept}{how}"));
+        say?.Invoke(string.Create(CultureInfo.InvariantCulture, $"{count} of {ranking.Count} layers in {kept}"));
         RankedOperator[] first = [.. ranking.Take(count)];
-        if (Deadline.Within(() => make(first.Select(ranked => ranked.Output).ToHashSet()), cancellationToken) is not { } attempt)
+        if (Deadline.Within(() => search.Roughly(first.Select(ranked => ranked.Output).ToHashSet()), cancellationToken) is not { } attempt)
             return null;
         var won = search.Best.Judged.Loss - attempt.Judged.Loss;
         var all = first.Sum(ranked => CountSearch.ShareOf(ranked.Gain));

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Schemes;
 
 namespace Fleet.Quantization.Accuracy;
@@ -31,6 +32,9 @@ internal sealed class OperatorRanking(
     private int _ranked;
     private bool _isCutShort;
 
+    /// <summary>The samples that rank, where the part of a model that lies before what is ranked may be run once for all.</summary>
+    public IFeedSource? Feeds { get; init; }
+
     /// <summary>When it gives up: half a ranking would return the wrong operators.</summary>
     public Deadline Deadline { get; init; } = Deadline.None;
 
@@ -61,12 +65,12 @@ internal sealed class OperatorRanking(
         ];
     }
 
-    private IEnumerable<Noise> Singly(IEnumerable<string> outputs) => outputs.Select(output => new Noise(output, PowerOf([output])));
+    private IEnumerable<Noise> Singly(IEnumerable<string> outputs)
+        => PowersOf([.. outputs.Select(output => new[] { output })]).Select(one => new Noise(one.Outputs[0], one.Power));
 
     private IEnumerable<Noise> Grouped()
     {
-        var noisiest = _all.Chunk(GroupSize).Select(group => (Outputs: group, Power: PowerOf(group)))
-            .OrderByDescending(group => group.Power).ToArray();
+        var noisiest = PowersOf([.. _all.Chunk(GroupSize)]).OrderByDescending(group => group.Power).ToArray();
         return
         [
             .. Singly(noisiest.Take(detail.Opened).SelectMany(group => group.Outputs)),
@@ -75,15 +79,30 @@ internal sealed class OperatorRanking(
         ];
     }
 
+    /// <summary>Each group with what it makes of the error, from the front of the model to its end.</summary>
+    private List<(string[] Outputs, double Power)> PowersOf(IReadOnlyList<string[]> groups)
+    {
+        var places = new Dictionary<string, int>();
+        foreach (var (place, node) in from.Model.Graph.Graph.Node.Index()) places.TryAdd(node.OutputAt(0) ?? "", place);
+        string FirstOf(string[] group) => group.MinBy(output => places.GetValueOrDefault(output, int.MaxValue))!;
+        using var tail = Feeds is null ? null : TailRun.Over(from, Feeds, cancellationToken);
+        return [
+            .. groups.Select(group => (Outputs: group, First: FirstOf(group)))
+                .OrderBy(group => places.GetValueOrDefault(group.First, int.MaxValue))
+                .Select(group => (group.Outputs, PowerOf(group.Outputs, group.First, tail))),
+        ];
+    }
+
     /// <summary>Power of the error, over that of the signal, when these operators alone are quantized.</summary>
-    private double PowerOf(IReadOnlyCollection<string> alone)
+    private double PowerOf(string[] alone, string first, TailRun? tail)
     {
         cancellationToken.ThrowIfCancellationRequested();
         if (_isCutShort |= Deadline.HasPassed) return 0;
         say?.Invoke(string.Create(CultureInfo.InvariantCulture, $"ranking layers, {++_ranked} of {RunsOf(_all.Count, detail)}"));
         // All others are float, whatever the scheme makes of those that it keeps.
         var others = _all.Except(alone).ToHashSet();
-        return Math.Pow(10, -samples.SignalToNoiseOf(scheme.Apply(@from with { Held = others }, others), scheme.Name) / 10);
+        var model = scheme.Apply(@from with { Held = others }, others);
+        return Math.Pow(10, -(tail?.SignalToNoiseOf(model, first) ?? samples.SignalToNoiseOf(model, scheme.Name)) / 10);
     }
 
     private readonly record struct Noise(string Output, double Power);

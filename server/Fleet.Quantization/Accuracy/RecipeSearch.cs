@@ -24,20 +24,20 @@ internal sealed class RecipeSearch
     {
         (_scheme, _judge, _cancellationToken) = (scheme, judge, cancellationToken);
         Recipe = first;
-        Best = Judged(first, made);
+        Best = Judged(first, made) with { IsRough = first.Techniques.Count > 0 };
     }
 
     /// <summary>The best recipe.</summary>
     public Recipe Recipe { get; private set; }
 
-    /// <summary>What it makes with no operator in float.</summary>
+    /// <summary>About what it makes with no operator in float.</summary>
     public ControlledModel Best { get; private set; }
 
     /// <summary>Takes another recipe where it loses less.</summary>
     /// <returns>The best by then.</returns>
     public ControlledModel Try(Recipe other)
     {
-        var attempt = Made(other, None);
+        var attempt = Made(other, None, roughly: other.Techniques.Count > 0);
         if (attempt.Judged.Loss < Best.Judged.Loss) (Best, Recipe) = (attempt, other);
         return Best;
     }

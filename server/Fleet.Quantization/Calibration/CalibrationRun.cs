@@ -16,6 +16,9 @@ internal static class CalibrationRun
     /// </summary>
     private const long ActivationBytes = 256L << 20;
 
+    /// <summary>Values whose sizes are looked at in one run.</summary>
+    private const int SizedTogether = 64;
+
     /// <summary>Histograms of <paramref name="values"/> over every sample of <paramref name="source"/>.</summary>
     /// <param name="model">The prepared float model.</param>
     /// <param name="values">Inputs or inner values of the graph.</param>
@@ -108,7 +111,7 @@ internal static class CalibrationRun
         using var feed = source.Batches(1).FirstOrDefault() ?? throw new InvalidDataException("There are no samples to calibrate with.");
         var sizes = feed.Names.Where(values.Contains).Select(name => (name, 0L)).ToList();
         using var options = new RunOptions();
-        foreach (var some in values.Where(value => !feed.Names.Contains(value)).Chunk(16))
+        foreach (var some in values.Where(value => !feed.Names.Contains(value)).Chunk(SizedTogether))
         {
             using var results = session.Run(options, feed.Names, feed.Values, some);
             sizes.AddRange(some.Select((value, i) => (value, results[i].GetTensorTypeAndShape().ElementCount * sizeof(float))));

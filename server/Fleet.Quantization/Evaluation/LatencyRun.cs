@@ -34,7 +34,7 @@ internal static class LatencyRun
     /// After this time together, and two calls each, slow models are warm as well: the runtime plans memory in the first and uses the plan
     /// in the second.
     /// </summary>
-    private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(0.25);
 
     /// <summary>Most measured calls of each model; enough for a 99th percentile.</summary>
     public const int MaximumCalls = 500;

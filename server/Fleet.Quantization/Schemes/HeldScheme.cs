@@ -71,6 +71,9 @@ internal sealed class HeldScheme(IQuantizationScheme scheme, NamedLayers? layers
     public bool DequantizesWeights => scheme.DequantizesWeights;
 
     /// <inheritdoc/>
+    public bool ComputesInFloat => scheme.ComputesInFloat;
+
+    /// <inheritdoc/>
     public bool IsFourBit => scheme.IsFourBit;
 
     /// <inheritdoc/>

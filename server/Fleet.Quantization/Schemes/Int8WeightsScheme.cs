@@ -24,6 +24,9 @@ internal sealed class Int8WeightsScheme : IQuantizationScheme
     public double? Aim => 30;
 
     /// <inheritdoc/>
+    public bool ComputesInFloat => true;
+
+    /// <inheritdoc/>
     public string Kept => "16 bits";
 
     /// <inheritdoc/>

@@ -34,23 +34,27 @@ internal sealed class BiasCorrection : ITechnique
     public double LeastGain => 0.05;
 
     /// <inheritdoc/>
+    public bool SeesOthers => true;
+
+    /// <inheritdoc/>
     public bool Suits(OnnxGraph graph)
         => graph.Graph.Node.Any(node => WeightedOperator.At(node, graph) is { } layer && TakesBias(layer, graph));
 
     /// <inheritdoc/>
     public QuantizationSource Apply(
         QuantizationSource source, IQuantizationScheme scheme, IReadOnlySet<string> keptFloat, CancellationToken cancellationToken)
-        => keptFloat.Count == 0
-            ? ApplyRoughly(source, scheme, keptFloat, cancellationToken)
-            : Corrected(source, ShiftsOf(source, LayersOf(source, scheme, keptFloat), scheme, keptFloat, cancellationToken));
+        => Corrected(source, ShiftsOf(source, LayersOf(source, scheme, keptFloat), scheme, keptFloat, cancellationToken));
 
     /// <inheritdoc/>
-    /// <remarks>A layer that stays float is not corrected; the others as if it were quantized too.</remarks>
+    /// <remarks>
+    /// Each layer is corrected by what it shifts itself, whatever the others do (as NNCF's fast bias correction does): on PP-OCRv4's detector
+    /// with one layer in float that is 19.1 dB in a fraction of the time, where shifts found with all layers quantized left 14.8.
+    /// </remarks>
     public QuantizationSource ApplyRoughly(
         QuantizationSource source, IQuantizationScheme scheme, IReadOnlySet<string> keptFloat, CancellationToken cancellationToken)
     {
         var all = source.Once((Name, scheme, source.Calibrator),
-            from => ShiftsOf(from, LayersOf(from, scheme, None), scheme, None, cancellationToken));
+            from => OwnShiftsOf(from, LayersOf(from, scheme, None), scheme, cancellationToken));
         var layers = LayersOf(source, scheme, keptFloat).Select(layer => layer.Node.Name).ToHashSet();
         return Corrected(source, all.Where(shift => layers.Contains(shift.Key)).ToDictionary());
     }
@@ -68,28 +72,48 @@ internal sealed class BiasCorrection : ITechnique
         ];
     }
 
-    /// <summary>By name of the layer, what is to be added to each of its channels.</summary>
-    private Dictionary<string, double[]> ShiftsOf(
+    /// <summary>By name of the layer, what is to be added to each of its channels for what it shifts itself.</summary>
+    private static Dictionary<string, double[]> OwnShiftsOf(
+        QuantizationSource source, WeightedOperator[] layers, IQuantizationScheme scheme, CancellationToken cancellationToken)
+    {
+        if (layers.Length == 0) return [];
+        var samples = new SpreadFeeds(source.Samples!, SamplesOf(source));
+        var wanted = WantedOf(source, samples, cancellationToken);
+        // A bias for every layer, as the corrected model has.
+        var nothing = layers.ToDictionary(layer => layer.Node.Name, layer => new double[layer.Channels]);
+        var quantized = scheme.Apply(Corrected(source, nothing), None);
+        var own = OwnShifts.Of(source.Unrounded.Model, quantized, layers.Select(layer => (layer, AxisOf(layer))), samples,
+            source.BatchSize, cancellationToken);
+        return layers.Where(layer => own.ContainsKey(layer.Node.Name)).ToDictionary(layer => layer.Node.Name,
+            layer => wanted[layer.Node.Output[0]].Means.Zip(own[layer.Node.Name].Means, (mean, shifted) => mean - shifted).ToArray());
+    }
+
+    /// <summary>What the float model does, of every layer that any scheme could correct: it is the same for all.</summary>
+    private static IReadOnlyDictionary<string, ChannelMoments> WantedOf(
+        QuantizationSource source, IFeedSource samples, CancellationToken cancellationToken)
+    {
+        var graph = source.Model.Graph;
+        return (source with { Model = source.Unrounded }).Once(nameof(BiasCorrection), from => ChannelMoments.Run(
+            from.Model.Model, graph.Graph.Node.Select(node => WeightedOperator.At(node, graph)).OfType<WeightedOperator>()
+                .Where(layer => TakesBias(layer, graph)).ToDictionary(layer => layer.Node.Output[0], AxisOf),
+            samples, source.BatchSize, cancellationToken));
+    }
+
+    /// <summary>The same for what it shifts and what layers before it do.</summary>
+    private static Dictionary<string, double[]> ShiftsOf(
         QuantizationSource source, WeightedOperator[] layers, IQuantizationScheme scheme, IReadOnlySet<string> keptFloat,
         CancellationToken cancellationToken)
     {
         var shifts = layers.ToDictionary(layer => layer.Node.Name, layer => new double[layer.Channels]);
         if (layers.Length == 0) return shifts;
-        var graph = source.Model.Graph;
         var samples = new SpreadFeeds(source.Samples!, SamplesOf(source));
-        // Of every layer that any scheme could correct: what the float model does is the same for all.
-        var wanted = (source with { Model = source.Unrounded }).Once(Name, from => ChannelMoments.Run(
-            from.Model.Model, graph.Graph.Node.Select(node => WeightedOperator.At(node, graph)).OfType<WeightedOperator>()
-                .Where(layer => TakesBias(layer, graph)).ToDictionary(layer => layer.Node.Output[0], AxisOf),
-            samples, source.BatchSize, cancellationToken));
-
-        // With a bias for every layer from the start, the quantized models differ in numbers alone.
-        var corrected = Corrected(source, shifts);
-        using var run = StretchedRun.Over(graph.Model, samples, cancellationToken);
+        var wanted = WantedOf(source, samples, cancellationToken);
+        // Quantized once, with a bias for every layer: what is measured changes these numbers alone.
+        var quantized = scheme.Apply(Corrected(source, shifts), keptFloat);
+        using var run = StretchedRun.Over(source.Model.Model, samples, cancellationToken);
         var stretched = true;
         foreach (var layer in layers)
         {
-            var quantized = scheme.Apply(corrected, keptFloat);
             // A node keeps its name; what it writes may have got another.
             if (quantized.Graph.Node.FirstOrDefault(
                 node => node.Name == layer.Node.Name && node.OpType == layer.Node.OpType) is not { } written)
@@ -103,7 +127,7 @@ internal sealed class BiasCorrection : ITechnique
                 seen = ChannelMoments.Run(quantized, new Dictionary<string, int> { [written.Output[0]] = AxisOf(layer) }, samples,
                     source.BatchSize, cancellationToken)[written.Output[0]];
             shifts[layer.Node.Name] = wanted[layer.Node.Output[0]].Means.Zip(seen.Means, (mean, shifted) => mean - shifted).ToArray();
-            corrected = Corrected(corrected, new Dictionary<string, double[]> { [layer.Node.Name] = shifts[layer.Node.Name] });
+            WrittenBias.Move(quantized.Graph, written, layer, shifts[layer.Node.Name]);
         }
         return shifts;
     }

@@ -27,6 +27,9 @@ internal sealed class CompensatedRounding : ITechnique
     public double LeastGain => 0;
 
     /// <inheritdoc/>
+    public bool SeesOthers => true;
+
+    /// <inheritdoc/>
     public bool Suits(OnnxGraph graph)
         => graph.Graph.Node.Any(node => WeightedOperator.At(node, graph) is { } layer && ConvolutionWindow.Of(layer) is not null);
 

@@ -38,13 +38,11 @@ internal sealed record ConvolutionWindow(int Groups, int Channels, int[] Kernel,
         return places;
     }
 
-    /// <summary>Reads a patch, place by place, the channels of each side by side; zeros where it reaches beyond the input.</summary>
-    /// <param name="sample">One sample of the input.</param>
+    /// <summary>Where each place of a patch lies within a channel of the input; negative where it reaches beyond it.</summary>
     /// <param name="extents">Extents of the whole input.</param>
     /// <param name="place">Which patch, the last axis fastest.</param>
-    /// <param name="group">Which group.</param>
-    /// <param name="patch">Where it goes.</param>
-    public void Read(ReadOnlySpan<float> sample, ReadOnlySpan<long> extents, int place, int group, Span<float> patch)
+    /// <param name="offsets">Where they go.</param>
+    public void Locate(ReadOnlySpan<long> extents, int place, Span<int> offsets)
     {
         Span<int> start = stackalloc int[Rank];
         for (var axis = Rank - 1; axis >= 0; axis--)
@@ -53,14 +51,26 @@ internal sealed record ConvolutionWindow(int Groups, int Channels, int[] Kernel,
             start[axis] = place % along * Strides[axis] - Pads[axis];
             place /= along;
         }
-        var space = 1;
-        for (var axis = 0; axis < Rank; axis++) space *= (int)extents[axis + 2];
-        var first = group * Channels * space;
-        for (var at = 0; at < patch.Length; at += Channels)
+        for (var at = 0; at < offsets.Length; at++) offsets[at] = OffsetOf(at, start, extents);
+    }
+
+    /// <summary>Reads a patch, place by place, the channels of each side by side; zeros where it reaches beyond the input.</summary>
+    /// <param name="sample">One sample of the input.</param>
+    /// <param name="offsets">Where the places of the patch lie.</param>
+    /// <param name="group">Which group.</param>
+    /// <param name="patch">Where it goes.</param>
+    public void Read(ReadOnlySpan<float> sample, ReadOnlySpan<int> offsets, int group, Span<float> patch)
+    {
+        var space = sample.Length / (Groups * Channels);
+        var own = sample.Slice(group * Channels * space, Channels * space);
+        for (var at = 0; at < offsets.Length; at++)
         {
-            var offset = OffsetOf(at / Channels, start, extents);
-            for (var channel = 0; channel < Channels; channel++)
-                patch[at + channel] = offset < 0 ? 0 : sample[first + channel * space + offset];
+            var place = patch.Slice(at * Channels, Channels);
+            if (offsets[at] is var offset && offset < 0) place.Clear();
+            else
+            {
+                for (var channel = 0; channel < place.Length; channel++) place[channel] = own[channel * space + offset];
+            }
         }
     }
 

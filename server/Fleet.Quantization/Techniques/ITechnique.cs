@@ -15,6 +15,9 @@ internal interface ITechnique
     /// <summary>Decibels that it must win on the samples that rank; fewer are chance.</summary>
     double LeastGain => 0.2;
 
+    /// <summary>True where what it finds of an operator depends on which others stay float.</summary>
+    bool SeesOthers => false;
+
     /// <summary>True when there is something in <paramref name="graph"/> that it could change.</summary>
     bool Suits(OnnxGraph graph);
 
@@ -27,8 +30,8 @@ internal interface ITechnique
         QuantizationSource source, IQuantizationScheme scheme, IReadOnlySet<string> keptFloat, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Nearly the same, by what was found with every operator quantized: for a search that only compares, where running the model again for
-    /// each set of operators would take most of its time.
+    /// Nearly the same, by what is found once for every set of operators: for a search that only compares, where running the model again for
+    /// each would take most of its time.
     /// </summary>
     /// <inheritdoc cref="Apply" path="/param"/>
     QuantizationSource ApplyRoughly(

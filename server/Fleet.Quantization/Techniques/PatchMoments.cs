@@ -31,13 +31,14 @@ internal sealed class PatchMoments
     private readonly float[][] _origins;
     private readonly double[][] _means;
     private readonly int _ofSample;
+    private readonly int[] _offsets;
     private readonly float[][] _patches;
     private int _count, _from, _waiting;
 
     private PatchMoments(ConvolutionWindow window, int samples)
     {
         var values = window.Values;
-        _window = window;
+        (_window, _offsets) = (window, new int[values / window.Channels]);
         _sums = [.. Enumerable.Range(0, window.Groups).Select(_ => new float[values * values])];
         _origins = new float[window.Groups][];
         _means = [.. Enumerable.Range(0, window.Groups).Select(_ => new double[values])];
@@ -116,10 +117,11 @@ internal sealed class PatchMoments
             for (var i = 0; i < taken; i++)
             {
                 var place = (int)(((long)i * places + _from) / taken) % places;
+                _window.Locate(extents, place, _offsets);
                 for (var group = 0; group < _window.Groups; group++)
                 {
                     var patch = _patches[group].AsSpan(_waiting * Values, Values);
-                    _window.Read(own, extents, place, group, patch);
+                    _window.Read(own, _offsets, group, patch);
                     // Counted from one of them: of a large mean beside a small deviation, single precision would leave nothing.
                     _origins[group] ??= patch.ToArray();
                     TensorPrimitives.Subtract(patch, _origins[group], patch);

@@ -22,10 +22,30 @@ internal sealed partial class StretchedRun
             var made = new HashSet<string>(model.Graph.Input.Select(input => input.Name));
             foreach (var node in nodes.Take(end).Where(node => OnnxGraph.ValuesReadBy(node).Any(made.Contains)))
                 made.UnionWith(node.Output);
-            var ahead = nodes.Skip(end).SelectMany(OnnxGraph.ValuesReadBy)
+            var ahead = nodes.Skip(end).SelectMany(OnnxGraph.ValuesReadBy).Concat(model.Graph.Output.Select(output => output.Name))
                 .Where(name => name.Length > 0 && made.Contains(name)).ToHashSet();
 
-            var (wanted, part) = (new HashSet<string>(ahead.Where(name => !held.ContainsKey(name))) { value }, new Stack<NodeProto>());
+            var wanted = new HashSet<string>(ahead.Where(name => !held.ContainsKey(name))) { value };
+            return Of(model, end, wanted, held, ahead);
+        }
+
+        /// <summary>The part behind what is held; null where it reads something else.</summary>
+        public static Stretch? ToTheEnd(ModelProto model, Dictionary<string, OrtValue> held)
+        {
+            var wanted = model.Graph.Output.Select(output => output.Name).Where(name => !held.ContainsKey(name)).ToHashSet();
+            var stretch = Of(model, model.Graph.Node.Count - 1, wanted, held, []);
+            var (graph, made) = (stretch.Model.Graph, stretch.Model.Graph.Node.SelectMany(node => node.Output).ToHashSet());
+            made.UnionWith(graph.Initializer.Select(constant => constant.Name));
+            made.UnionWith(graph.SparseInitializer.Select(constant => constant.Values.Name));
+            made.UnionWith(stretch.Inputs);
+            return graph.Node.SelectMany(OnnxGraph.ValuesReadBy).All(name => name.Length == 0 || made.Contains(name)) ? stretch : null;
+        }
+
+        /// <summary>The nodes up to <paramref name="end"/> that what is wanted depends on, back to what is held.</summary>
+        private static Stretch Of(
+            ModelProto model, int end, HashSet<string> wanted, Dictionary<string, OrtValue> held, HashSet<string> ahead)
+        {
+            var (nodes, part) = (model.Graph.Node, new Stack<NodeProto>());
             string[] outputs = [.. wanted];
             for (var i = end; i >= 0; i--)
             {

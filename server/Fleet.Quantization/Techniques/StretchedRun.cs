@@ -1,6 +1,7 @@
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
 using Microsoft.ML.OnnxRuntime;
+using Microsoft.ML.OnnxRuntime.Tensors;
 
 namespace Fleet.Quantization.Techniques;
 
@@ -18,6 +19,9 @@ internal sealed partial class StretchedRun : IDisposable
     private StretchedRun()
     {
     }
+
+    /// <summary>True where samples are the steps of a sequence.</summary>
+    public bool CarriesState => _feeds.Any(feed => feed.CarriesState);
 
     /// <summary>Begins with the inputs.</summary>
     /// <param name="model">Carries the state through samples that are the steps of a sequence: whatever is run later sees the states of
@@ -91,6 +95,31 @@ internal sealed partial class StretchedRun : IDisposable
             }
         }
         return true;
+    }
+
+    /// <summary>Runs on from where it stopped to what the model says, of each sample, and stays where it is.</summary>
+    /// <param name="model">A model that computes the same up to there.</param>
+    /// <param name="cancellationToken">Stops between runs.</param>
+    /// <returns>All float outputs of all samples; null where what it reads is not what is held.</returns>
+    public float[]? Rest(ModelProto model, CancellationToken cancellationToken)
+    {
+        if (Stretch.ToTheEnd(model, _held[0]) is not { } stretch) return null;
+        using var session = OnnxRuntimeSession.Open(stretch.Model, "the rest of a model");
+        using var options = new RunOptions();
+        var values = new List<float>();
+        foreach (var held in _held)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            using var results = session.Run(options, stretch.Inputs, [.. stretch.Inputs.Select(input => held[input])], stretch.Outputs);
+            foreach (var output in model.Graph.Output.Select(output => output.Name))
+            {
+                var value = held.GetValueOrDefault(output) ?? results[Array.IndexOf(stretch.Outputs, output)];
+                if (value.OnnxType != OnnxValueType.ONNX_TYPE_TENSOR) return null;
+                if (value.GetTensorTypeAndShape().ElementDataType == TensorElementType.Float)
+                    values.AddRange(value.GetTensorDataAsSpan<float>());
+            }
+        }
+        return [.. values];
     }
 
     /// <inheritdoc/>

@@ -4,6 +4,7 @@ using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Validation;
 using Fleet.Quantization.Accuracy;
 using Fleet.Quantization.Calibration;
+using Fleet.Quantization.Choice;
 using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
@@ -55,6 +56,9 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
     private const string FourBitUntried = "Not tried: four-bit weights are taken for a goal of size, a limit of bytes, or where they are "
         + "measured to be faster, which effort fast leaves out. Effort balanced tries them.";
 
+    private static string Outrun(Attempted by) => $"Not tried: it computes in float, and {by.Report.Id} is good enough and measured to be "
+        + "faster. Effort balanced tries it.";
+
     private string TimeLimit => $"the time limit of {request.Deadline.Text}";
 
     private ControlledModel? _controlled;
@@ -73,8 +77,9 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
 
     /// <summary>Makes and judges one of the variants; never lets its failure end the others.</summary>
     /// <param name="wanted">The variant.</param>
+    /// <param name="before">What was tried for the same profile before it.</param>
     /// <param name="progress">Told what is done for it.</param>
-    public Attempted Make(Wanted wanted, Progress progress)
+    public Attempted Make(Wanted wanted, IEnumerable<Attempted> before, Progress progress)
     {
         progress.Report(0);
         var empty = new VariantReport
@@ -93,6 +98,7 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
                     ? "Nothing is left for it to quantize: all that it could stays float, as was asked for."
                     : "Nothing is left for it to quantize: no sample that judges reaches what it could.");
             if (LeavesOut(wanted, bench, request)) return Failed(FourBitUntried);
+            if (CannotBeChosen(wanted) && before.FirstOrDefault(IsFaster) is { } faster) return Failed(Outrun(faster));
             // What is made for another profile costs no search.
             if (request.Deadline.HasPassed && _controlled is null && _failure is null)
                 return Failed($"Not tried: {TimeLimit} had passed. Give it more (--time-limit, in a build spec quantization.timeLimit), or "
@@ -113,6 +119,15 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
                 ? e.Message.Replace($" (Parameter '{parameter}')", "", StringComparison.Ordinal) : e.Message).Trim());
         }
     }
+
+    /// <summary>True for what computes in float, where nobody asked for it and the fastest that is good enough is what is wanted.</summary>
+    private bool CannotBeChosen(Wanted wanted)
+        => wanted.Scheme.ComputesInFloat && !request.Settings.Effort.TriesTheSlower
+            && request.Settings is { Schemes.Count: 0, Mixed: null, Goal: QuantizationGoal.Latency } && request.Fixed is null
+            && VariantChoice.Tighter(request.Settings.Budget, wanted.Profile.Budget) == new ProfileBudget();
+
+    private bool IsFaster(Attempted other)
+        => other.Report.Accepted && !other.Unfused && bench.Clock.SpeedOf(other.Report.Id)?.IsFasterThan(RelativeSpeed.Original) == true;
 
     private ControlledModel Again(Wanted wanted, FixedChoices choices)
         => choices.Make(wanted, source,
@@ -149,7 +164,10 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
         {
             OtherCalibrators = request.Settings.Effort.OtherCalibrators ? Calibrators.All : [],
             Deadline = request.Deadline,
+            Feeds = ranking,
             Detail = request.Settings.Effort.Ranking,
+            TriesTogether = request.Settings.Effort.TriesTogether,
+            MakesExactly = request.Settings.Effort.MakesExactly,
             Explains = () => request.Settings.Effort.ExplainsTheHopeless && bench.IsFirstHopeless(),
             // What rounds to 16 bits itself returns to 32.
             Least = request.Settings.Effort.TriesTheHopeless || wanted.Scheme.Whole is Float16Scheme

@@ -22,13 +22,16 @@ internal sealed record Effort(string Name, PairTime Pairs)
         Ranking = new RankingDetail(Singly: 16, Opened: 2),
         FewestRankingSamples = 3,
         TechniqueSamples = 8,
+        MakesExactly = false,
+        TriesTogether = false,
+        TriesTheSlower = false,
     };
 
     /// <summary>What is shipped: other calibrators are tried where the one asked for misses the aim.</summary>
     public static readonly Effort Balanced = new("balanced", new PairTime(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(4), 1.03))
     {
         Ranking = new RankingDetail(Singly: 32, Opened: 4),
-        FewestRankingSamples = 8,
+        FewestRankingSamples = 5,
     };
 
     /// <summary>
@@ -55,6 +58,20 @@ internal sealed record Effort(string Name, PairTime Pairs)
 
     /// <summary>True where it is found out which layers cost most of the first variant that cannot be good enough.</summary>
     public bool ExplainsTheHopeless { get; init; } = true;
+
+    /// <summary>True where a technique that won nothing is tried once more beside those that came after it.</summary>
+    public bool TriesTogether { get; init; } = true;
+
+    /// <summary>
+    /// True where what techniques find is found again for the layers that remain when some returned to float, not only taken from what they
+    /// found with all of them.
+    /// </summary>
+    public bool MakesExactly { get; init; } = true;
+
+    /// <summary>
+    /// True where a scheme is tried that computes in float, and so cannot be faster, beside one that is measured to be faster and good enough.
+    /// </summary>
+    public bool TriesTheSlower { get; init; } = true;
 
     /// <summary>How finely operators are ranked where some must stay float.</summary>
     public RankingDetail Ranking { get; init; } = RankingDetail.Full;

@@ -1,4 +1,5 @@
 using Fleet.Quantization.Accuracy;
+using Fleet.Quantization.Calibration;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Schemes;
 using Fleet.Quantization.Techniques;
@@ -45,6 +46,9 @@ internal sealed class SearchTime(SearchSize size, Effort effort, OnnxGraph graph
     /// <summary>Models that are judged beside those ranked, where some layers must stay float.</summary>
     private const int ModelsOfReturning = 5;
 
+    /// <summary>What ranking an operator costs beside running the whole model: what lies before it is run once for all.</summary>
+    private const double TailShare = 0.6;
+
     /// <summary>What share of the schemes needs that at <c>fast</c>, and what share where hopeless ones are explained too.</summary>
     private const double ShareReturning = 0.3, ShareExplained = 0.4;
 
@@ -64,7 +68,7 @@ internal sealed class SearchTime(SearchSize size, Effort effort, OnnxGraph graph
     private static readonly TimeSpan Compiling = TimeSpan.FromSeconds(0.8);
 
     /// <summary>Microseconds in which a weight is rounded to 8 bits, and in which the best 4 bits of it are looked for.</summary>
-    private const double Rounding = 0.003, BlockRounding = 1.8;
+    private const double Rounding = 0.003, BlockRounding = 0.8;
 
     private readonly HashSet<string> _ranked = [], _rounded = [];
 
@@ -77,13 +81,15 @@ internal sealed class SearchTime(SearchSize size, Effort effort, OnnxGraph graph
         var (judged, ranked) = (ModelOn(size.Selecting), ModelOn(size.Ranking));
         if (size.IsFixed) return 2 * judged + RoundingOf(scheme);
         var ranking = _ranked.Add(scheme.RoundsAs ?? scheme.Name)
-            ? OperatorRanking.RunsOf(scheme.OperatorsOf(graph).Count, effort.Ranking) * ranked : TimeSpan.Zero;
+            ? TailShare * OperatorRanking.RunsOf(scheme.OperatorsOf(graph).Count, effort.Ranking) * ranked : TimeSpan.Zero;
         if (size.IsHopeless) return PlainModels * judged + (effort.ExplainsTheHopeless ? ranking : TimeSpan.Zero) + RoundingOf(scheme);
         var techniques = scheme.Helpers.Select(KnownTechniques.Of)
             .Count(technique => (size.Calibrating > 0 || !technique.NeedsSamples) && technique.Suits(graph));
-        return PlainModels * (judged + ranked) + RoundingOf(scheme)
-            + techniques * (ModelsOfTechnique * ranked + PassesOfTechnique * size.Calibrating * size.Pace.Call)
-            + (effort.ExplainsTheHopeless ? ShareExplained : ShareReturning) * (ranking + ModelsOfReturning * judged);
+        var helped = techniques * (ModelsOfTechnique * ranked + PassesOfTechnique * size.Calibrating * size.Pace.Call);
+        var others = effort.OtherCalibrators && size.Calibrating > 0 && scheme.CalibratedValues(graph).Count > 0
+            ? (Calibrators.All.Count - 1) * (judged + helped / Math.Max(1, techniques)) : TimeSpan.Zero;
+        return PlainModels * (judged + ranked) + RoundingOf(scheme) + helped
+            + (effort.ExplainsTheHopeless ? ShareExplained : ShareReturning) * (ranking + others + ModelsOfReturning * judged);
     }
 
     /// <summary>Judging a variant on the samples that report, and writing it.</summary>

@@ -126,13 +126,15 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
         var source = Calibrated(model, wanted, bench, request, cancellationToken) with { Unreached = unreached };
 
         var tried = new Dictionary<string, Attempted>();
+        IEnumerable<Attempted> SameProfile(Wanted one)
+            => wanted.Where(other => other.Profile == one.Profile && tried.ContainsKey(other.Id)).Select(other => tried[other.Id]);
         foreach (var alike in groups)
         {
             var attempts = new Attempts(bench, source, request, cancellationToken);
             foreach (var one in alike)
             {
                 double Share(int done) => Prepared + (1 - Prepared) * done / wanted.Length;
-                tried[one.Id] = attempts.Make(one, new Progress(progress,
+                tried[one.Id] = attempts.Make(one, SameProfile(one), new Progress(progress,
                     $"Making {one.Id} ({TimeLeft.About(left.After(1 + tried.Count))} left)", Share(tried.Count), Share(tried.Count + 1)));
             }
         }

@@ -91,7 +91,7 @@ public sealed class AccuracyControlTests
             "bias correction", "without techniques",
             .. Calibrators.All.Where(calibrator => calibrator.Name != "minmax").Select(calibrator => $"{calibrator.Name} calibration"),
             .. Enumerable.Range(1, 6).Select(i => $"ranking layers, {i} of 6"), "3 of 6 layers in float",
-            "3 of 6 layers in float, made exactly",
+            "what was found, made exactly",
         ], said);
     }
 
@@ -103,10 +103,9 @@ public sealed class AccuracyControlTests
             .Quantize(-200, -200, chain.Judge, TestContext.Current.CancellationToken);
         Assert.Equal([KnownTechniques.BiasCorrection], controlled.Techniques);
         Assert.Equal(3, controlled.Returned.Count);
-        // The plain model, one for each corrected layer and the corrected one; one without techniques; one for each layer that is ranked;
-        // the most that may return, since fewer are not expected to be enough; and again one for each of the three that remain, and the
-        // last.
-        Assert.Equal((1 + 6 + 1) + 1 + 6 + 1 + (3 + 1), chain.ModelsMade);
+        // The plain model, the one that shifts are found of and the corrected one; one without techniques; one for each layer that is
+        // ranked; the most that may return, since fewer are not expected to be enough; and again the one of shifts, and the last.
+        Assert.Equal((1 + 1 + 1) + 1 + 6 + 1 + (1 + 1), chain.ModelsMade);
         Assert.Equal(controlled.Requantize(controlled.Returned.Select(one => one.Output).ToHashSet()), controlled.Model);
     }
 
@@ -122,6 +121,21 @@ public sealed class AccuracyControlTests
 
         IReadOnlyList<RankedOperator> Ranked(IQuantizationScheme scheme, List<string> heard)
             => chain.Control(scheme, heard.Add).Quantize(-200, -200, chain.Judge, TestContext.Current.CancellationToken).Ranking;
+    }
+
+    /// <summary>What lies before an operator is the float model's: to run it once for all of them ranks them as whole models do.</summary>
+    [Theory]
+    [InlineData(6)]
+    [InlineData(150)]
+    public void Running_the_rest_of_a_model_alone_ranks_as_running_the_whole_does(int layers)
+    {
+        using var chain = new Chain(layers, unevenAfter: 3);
+        double[][] gains = [.. new[] { false, true }.Select(inParts => chain.Control(steps: [], others: [], inParts: inParts)
+            .Quantize(-200, -200, chain.Judge, TestContext.Current.CancellationToken).Ranking
+            .OrderBy(one => one.Output, StringComparer.Ordinal).Select(one => one.Gain).ToArray())];
+        Assert.InRange(gains[0].Max(), 2, 40);
+        Assert.Equal(layers, gains[1].Length);
+        Assert.All(gains[0].Zip(gains[1]), pair => Assert.Equal(pair.First, pair.Second, 0.1));
     }
 
     /// <summary>Square layers with Relu, one value between two of them uneven.</summary>
@@ -155,13 +169,15 @@ public sealed class AccuracyControlTests
         public int ModelsMade { get; private set; }
 
         public AccuracyControl Control(
-            IReadOnlyList<Technique> steps, Action<string>? say = null, IReadOnlyList<ICalibrator>? others = null)
-            => Control(new Counted(this, steps), say, others);
+            IReadOnlyList<Technique> steps, Action<string>? say = null, IReadOnlyList<ICalibrator>? others = null, bool inParts = false)
+            => Control(new Counted(this, steps), say, others, inParts);
 
-        public AccuracyControl Control(IQuantizationScheme scheme, Action<string>? say, IReadOnlyList<ICalibrator>? others = null)
+        public AccuracyControl Control(
+            IQuantizationScheme scheme, Action<string>? say, IReadOnlyList<ICalibrator>? others = null, bool inParts = false)
             => new(scheme, _source, session => ModelOutputs.Of(session, _samples, TestContext.Current.CancellationToken).Values, say)
             {
                 OtherCalibrators = others ?? Calibrators.All,
+                Feeds = inParts ? _samples : null,
             };
 
         /// <summary>By its decibels: a budget of -25 asks for 25 dB.</summary>

@@ -47,10 +47,12 @@ public sealed class CompensatedRoundingTests
         var (weights, places) = (layer.Values(), window.Places(extents));
         Assert.Equal(expected.Length, layer.Channels * places);
         var (patch, kernel) = (new float[window.Values], window.Values / window.Channels);
+        var offsets = new int[kernel];
         for (var i = 0; i < expected.Length; i++)
         {
             var channel = i / places;
-            window.Read(samples.Inputs, extents, i % places, channel / (layer.Channels / window.Groups), patch);
+            window.Locate(extents, i % places, offsets);
+            window.Read(samples.Inputs, offsets, channel / (layer.Channels / window.Groups), patch);
             var sum = patch.Select((value, at)
                 => value * weights[(channel * window.Channels + at % window.Channels) * kernel + at / window.Channels]).Sum();
             Assert.Equal(expected[i], sum, 1e-4);

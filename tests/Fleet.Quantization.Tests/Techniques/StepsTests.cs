@@ -1,4 +1,7 @@
+using Fleet.Contracts.Builds;
+using Fleet.Quantization.Accuracy;
 using Fleet.Quantization.Calibration;
+using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
 using Fleet.Quantization.Schemes;
@@ -102,6 +105,60 @@ public sealed class StepsTests
         Assert.All(corrected.Model.Graph.Graph.Node.Where(node => node.OpType == "Conv"), node => Assert.Equal(3, node.Input.Count));
         Assert.InRange(prepared.Shift(Scheme.Apply(corrected, None), value), 0,
             prepared.Shift(Scheme.Apply(prepared.Source, None), value) / 50);
+    }
+
+    /// <summary>What a layer shifts itself is found of all layers in one run, whichever of them are float in the end.</summary>
+    [Theory]
+    [InlineData("int8-static-u8s8")]
+    [InlineData("int8-static-symmetric")]
+    public void Rough_bias_correction_takes_off_what_each_layer_shifts_itself_whatever_the_others_do(string name)
+    {
+        var scheme = QuantizationSchemes.Named(name);
+        using var prepared = new Prepared(Biased());
+        QuantizationSource Roughly(IReadOnlySet<string> kept)
+            => KnownTechniques.BiasCorrection.ApplyRoughly(prepared.Source, scheme, kept, TestContext.Current.CancellationToken);
+        Assert.InRange(prepared.Shift(scheme.Apply(Roughly(None), None), "y"), 0,
+            prepared.Shift(scheme.Apply(prepared.Source, None), "y") / 3);
+        var kept = new HashSet<string> { scheme.OperatorsOf(prepared.Source.Model.Graph)[0] };
+        float[] Bias(QuantizationSource source, string bias) => source.Model.Graph.Constant(bias)!.ToSingles();
+        Assert.Equal(Bias(prepared.Source, "b1"), Bias(Roughly(kept), "b1"));
+        Assert.Equal(Bias(Roughly(None), "b2"), Bias(Roughly(kept), "b2"));
+        Assert.NotEqual(Bias(prepared.Source, "b2"), Bias(Roughly(kept), "b2"));
+    }
+
+    [Fact]
+    public void Rough_bias_correction_of_a_Gemm_with_factors_is_what_the_exact_one_is_for_one_layer()
+    {
+        var model = new GraphBuilder().Input("x", -1, 16).Weight("w", 16, 5).Weight("b", 5).Node("Sigmoid", ["x"], "s")
+            .Node("Gemm", ["s", "w", "b"], "y", node => node.With("beta", 0.5f).With("alpha", 2f)).Output("y", -1, 5).Build();
+        using var prepared = new Prepared(model);
+        float[] Moved(QuantizationSource source) => source.Model.Graph.Constant("b")!.ToSingles();
+        var exact = Moved(KnownTechniques.BiasCorrection.Apply(prepared.Source, Scheme, None, TestContext.Current.CancellationToken));
+        var rough = Moved(KnownTechniques.BiasCorrection.ApplyRoughly(prepared.Source, Scheme, None, TestContext.Current.CancellationToken));
+        Assert.NotEqual(Moved(prepared.Source), exact);
+        Assert.All(exact.Zip(rough), pair => Assert.Equal(pair.First, pair.Second, 1e-4));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Technique_that_wins_nothing_by_itself_is_tried_beside_those_after_it(bool triesTogether)
+    {
+        var model = Biased();
+        Scale(model, "w1", channel => Math.Pow(1.5, -channel / 8.0), along: 0);
+        Scale(model, "b1", channel => Math.Pow(1.5, -channel / 8.0), along: 0);
+        Scale(model, "w2", channel => Math.Pow(1.5, channel / 8.0), along: 1);
+        using var prepared = new Prepared(model);
+        var control = new AccuracyControl(Scheme, prepared.Source,
+            session => ModelOutputs.Of(session, prepared.Source.Samples!, TestContext.Current.CancellationToken).Values)
+        {
+            TriesTogether = triesTogether,
+            OtherCalibrators = [],
+        };
+        var controlled = control.Quantize(0, 0, quantized => Judged.By(new Closeness(prepared.SignalToNoise(quantized), 1, 1)),
+            TestContext.Current.CancellationToken);
+        Assert.Contains(KnownTechniques.CompensatedRounding, controlled.Techniques);
+        Assert.Equal(triesTogether, controlled.Techniques.Contains(KnownTechniques.Equalization));
     }
 
     [Fact]

@@ -80,6 +80,47 @@ public sealed class StretchedRunTests
     }
 
     [Fact]
+    public void Rest_of_a_model_from_any_place_on_is_what_the_whole_makes()
+    {
+        var model = Branched();
+        var expected = Whole(model, "y").SelectMany(values => values).ToArray();
+        using var run = StretchedRun.Over(model, Samples(model), NoCancellation);
+        foreach (var place in (string[])["c1", "c2", "same", "c3", "y"])
+        {
+            Stretch(run, model, place);
+            var rest = run.Rest(model, NoCancellation);
+            Assert.InRange(Judgement.SignalToNoise(rest!, expected), 100, double.PositiveInfinity);
+            // Looking at the rest does not move on.
+            Assert.Equal(rest, run.Rest(model, NoCancellation));
+        }
+    }
+
+    [Fact]
+    public void Rest_of_another_model_reads_what_is_held_and_is_none_where_it_reads_something_else()
+    {
+        var model = Branched();
+        using var run = StretchedRun.Over(model, Samples(model), NoCancellation);
+        Stretch(run, model, "c2");
+        var other = model.Clone();
+        other.Graph.Node[^1] = Nodes.Node("Neg", ["c3"], ["y"]);
+        Assert.InRange(Judgement.SignalToNoise(run.Rest(other, NoCancellation)!, [.. Whole(other, "y").SelectMany(values => values)]),
+            100, double.PositiveInfinity);
+        other.Graph.Node[^1] = Nodes.Node("ReduceMax", ["x"], ["y"]);
+        Assert.Null(run.Rest(other, NoCancellation));
+    }
+
+    [Fact]
+    public void Output_that_was_made_early_is_part_of_the_rest()
+    {
+        var model = Branched();
+        model.Graph.Output.Insert(0, new ValueInfoProto { Name = "r1" });
+        using var run = StretchedRun.Over(model, Samples(model), NoCancellation);
+        Stretch(run, model, "c3");
+        float[] expected = [.. Whole(model, "r1").Zip(Whole(model, "y")).SelectMany(pair => pair.First.Concat(pair.Second))];
+        Assert.InRange(Judgement.SignalToNoise(run.Rest(model, NoCancellation)!, expected), 100, double.PositiveInfinity);
+    }
+
+    [Fact]
     public void Model_with_other_nodes_than_the_first_is_refused()
     {
         var model = Branched();

@@ -89,6 +89,31 @@ public sealed class VariantMakerTests
         Assert.Equal(isTried, !report.Reasons[0].StartsWith("Not tried", StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData("fast", null, null)]
+    [InlineData("fast", "accuracy", null)]
+    [InlineData("fast", null, 10_000_000L)]
+    [InlineData("balanced", null, null)]
+    public void What_computes_in_float_is_left_out_at_effort_fast_beside_something_faster_alone(string effort, string? goal, long? bytes)
+    {
+        using var folder = new ScratchFolder();
+        var model = new EncoderModel(Layers: 1, Width: 256, Inner: 1024, Heads: 4, Length: 32).Build();
+        OnnxFile.Save(model, folder.File("m.onnx"));
+        var samples = TinyModels.SamplesFor(model, 8, seed: 1).Feeds("x");
+        var spec = new QuantizationSpec { Effort = effort, Goal = goal, MinimumSignalToNoise = 5 };
+        var reports = new VariantMaker(X64).Make(
+            new VariantRequest(folder.File("m.onnx"), samples, HeldOut.Of(samples),
+                VariantSettings.Of(spec, [BuiltInProfiles.X64], new ProfileBudget { MaximumBytes = bytes }), folder.File("out")),
+            new Progress<BuildProgress>(), TestContext.Current.CancellationToken).Variants;
+        var faster = reports.Where(report => report.Id is "x64-int8" or "x64-int8-dynamic"
+            && report is { Accepted: true, SpeedUp: > 1.04, SpeedUpInterval.Low: > 1 }).ToArray();
+        Assert.NotEmpty(faster);
+        var left = effort == "fast" && goal is null && bytes is null;
+        var report = reports.Single(report => report.Id == "x64-int8-weights");
+        Assert.Equal(left, report.Artifact is null);
+        if (left) Assert.StartsWith("Not tried: it computes in float, and x64-int8", report.Reasons[0], StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Integers_weigh_less_than_a_third_of_the_float_model()
     {

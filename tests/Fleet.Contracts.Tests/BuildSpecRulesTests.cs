@@ -160,7 +160,8 @@ public sealed partial class BuildSpecRulesTests
         ["teacher weight decay"] = (
             spec => Teaching(spec, training => training with { WeightDecay = 1 }), "teacher.training.weightDecay 1"),
         ["unknown student family"] = (spec => spec with { Student = spec.Student! with { Family = "mlp2" } },
-            "student.family 'mlp2' is not known; it is one of linear, mlp, conv1d, random-kernels, cnn, cnn-separable, detector, encoder, auto"),
+            "student.family 'mlp2' is not known; it is one of linear, mlp, conv1d, conv1d-residual, tcn, gru, random-kernels, cnn, "
+                + "cnn-separable, cnn-residual, detector, encoder, auto"),
         ["student width"] = (spec => spec with { Student = spec.Student! with { Width = 3 } }, "student.width 3"),
         ["searched width without a budget"] = (spec => spec with { Student = spec.Student! with { Width = StudentWidth.Auto } },
             "student.budget must name maximumBytes or maximumLatencyP95"),

@@ -13,7 +13,7 @@ internal static partial class GraphOperators
     [
         "Add", "Sub", "Mul", "Div", "Max", "Relu", "Clip", "LeakyRelu", "Sigmoid", "Tanh", "Erf", "Softmax", "LayerNormalization",
         "MaxPool", "AveragePool", "GlobalAveragePool", "ReduceSum",
-        "Flatten", "Reshape", "Squeeze", "Unsqueeze", "Transpose", "Split", "Concat", "Gather", "Cast", "Equal", "Not", "Identity",
+        "Flatten", "Reshape", "Squeeze", "Unsqueeze", "Transpose", "Split", "Slice", "Concat", "Gather", "Cast", "Equal", "Not", "Identity",
     ];
 
     /// <summary>Refuses what cannot be trained.</summary>
@@ -26,7 +26,9 @@ internal static partial class GraphOperators
             throw new BuildException(
                 $"Training on a quantized grid does not know operator {node.OpType} ({node.Title()}); it knows Conv, Gemm, MatMul, "
                     + $"{string.Join(", ", Known)}.");
-        if (node.OpType is "Reshape" or "Squeeze" or "Unsqueeze" or "ReduceSum" or "Split") _ = Constant(node, 1, graph);
+        if (node.OpType is "Reshape" or "Squeeze" or "Unsqueeze" or "ReduceSum" or "Split" or "Slice") _ = Constant(node, 1, graph);
+        if (node.Is("Slice") && Steps(node, graph).Any(step => step != 1))
+            throw new BuildException($"Training on a quantized grid takes Slice of every place; {node.Title()} leaves some out.");
         if (node.Is("Cast")) _ = TypeOf(node);
         if (node.Is("Gather") && node.Int("axis", 0) != 0)
             throw new BuildException(
@@ -92,6 +94,7 @@ internal static partial class GraphOperators
             "MaxPool" => MaxPool(node, input),
             "AveragePool" => AveragePool(node, input),
             "GlobalAveragePool" => input.mean([.. Enumerable.Range(2, (int)input.dim() - 2).Select(axis => (long)axis)], keepdim: true),
+            "Slice" => Sliced(node, input, graph),
             "Flatten" => input.flatten(node.Int("axis", 1)),
             "Reshape" => input.reshape(Shape(Constant(node, 1, graph), input)),
             "Transpose" => input.permute(
@@ -100,6 +103,21 @@ internal static partial class GraphOperators
             _ => input,
         };
     }
+
+    private static Tensor Sliced(NodeProto node, Tensor input, OnnxGraph graph)
+    {
+        var (from, to, axes) = (Constant(node, 1, graph), Constant(node, 2, graph), Constant(node, 3, graph));
+        foreach (var (place, start) in from.Index())
+        {
+            var axis = (int)(axes.Length > 0 ? axes[place] : place);
+            var extent = input.size(axis);
+            long Within(long at) => Math.Clamp(at < 0 ? at + extent : at, 0, extent);
+            input = input.narrow(axis, Within(start), Math.Max(0, Within(to[place]) - Within(start)));
+        }
+        return input;
+    }
+
+    private static long[] Steps(NodeProto node, OnnxGraph graph) => Constant(node, 4, graph);
 
     private static Tensor[] Split(NodeProto node, Tensor input, OnnxGraph graph)
     {

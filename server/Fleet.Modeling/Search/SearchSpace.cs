@@ -19,17 +19,25 @@ internal static class SearchSpace
     /// <summary>Widths below the largest that fits: a half and a quarter of it. Less data often wants less of a network.</summary>
     private static readonly int[] Divisors = [1, 2, 4];
 
+    private static readonly string[] OfSignals = ["conv1d", "conv1d-residual", "tcn", "gru", "random-kernels"];
+
+    /// <summary>A recurrent network takes a step after the other: on longer series trying it would cost more than all else.</summary>
+    private const int LongestRecurrence = 128;
+
     /// <summary>The families that take samples of such a shape.</summary>
-    public static IReadOnlyList<string> FamiliesFor(DataSet data) => data.Training switch
+    public static IReadOnlyList<string> FamiliesFor(DataSet data)
+        => [.. Taking(data).Where(family => family != "gru" || data.Training.SampleShape[^1] <= LongestRecurrence)];
+
+    private static string[] Taking(DataSet data) => data.Training switch
     {
         { Vocabulary: not null } => ["encoder"],
         { Labels: BoxLabels } => ["detector"],
         _ when data.Table is not null => ["linear", "mlp"],
-        { SampleShape: [var length] } => length >= ShortestSignal ? ["linear", "conv1d", "random-kernels", "mlp"] : ["linear", "mlp"],
+        { SampleShape: [var length] } => length >= ShortestSignal ? ["linear", .. OfSignals, "mlp"] : ["linear", "mlp"],
         { SampleShape: [var rows, var columns] } => Math.Min(rows, columns) >= SmallestPicture
-            ? ["cnn", "cnn-separable", "conv1d", "random-kernels", "mlp"]
-            : columns >= ShortestSignal ? ["conv1d", "random-kernels", "mlp"] : ["mlp"],
-        { SampleShape.Count: 3 } => ["cnn", "cnn-separable", "mlp"],
+            ? ["cnn", "cnn-separable", "cnn-residual", .. OfSignals, "mlp"]
+            : columns >= ShortestSignal ? [.. OfSignals, "mlp"] : ["mlp"],
+        { SampleShape.Count: 3 } => ["cnn", "cnn-separable", "cnn-residual", "mlp"],
         _ => ["mlp"],
     };
 

@@ -20,6 +20,9 @@ internal static class Families
     /// <summary>Narrowest head of an encoder: below it a head tells too little apart.</summary>
     private const int HeadWidth = 16;
 
+    /// <summary>Channels of a block for each unit that weighs them.</summary>
+    private const int SqueezedBy = 8;
+
     /// <summary>The family behind a name.</summary>
     private static Family Of(string family) => family switch
     {
@@ -29,6 +32,10 @@ internal static class Families
         "random-kernels" => new Family(2, Kernels, _ => [new GlobalAverage()], 0),
         "cnn" => new Family(3, Image, width => [new Flatten(), new Dense(6 * width)], 16),
         "cnn-separable" => new Family(3, SeparableImage, _ => [new GlobalAverage()], 16),
+        "gru" => new Family(2, sizes => [new Recurrence(sizes.Width)], _ => [], 0),
+        "tcn" => new Family(2, Causal, _ => [new LastPlace()], 0),
+        "conv1d-residual" => new Family(2, ResidualSignal, _ => [new GlobalAverage()], 0),
+        "cnn-residual" => new Family(3, ResidualImage, _ => [new GlobalAverage()], 0),
         "detector" => new Family(3, Grid, _ => [], 0),
         "encoder" => new Family(1, Encoder, _ => [new LayerNormalization(), new TokenMean()], 0),
         _ => throw new BuildException($"Family '{family}' is not known; it is one of {string.Join(", ", BuildSpecRules.Families)}."),
@@ -137,6 +144,62 @@ internal static class Families
             extent /= 2;
         }
         return layers;
+    }
+
+    // Depthwise kernels with something around them that what they learn is added to: it then takes fewer steps to train, and channels that
+    // say nothing about a sample are turned down.
+    private static List<Layer> ResidualSignal(Sizes sizes)
+    {
+        var (width, length) = (sizes.Width, sizes.InputShape[1]);
+        var layers = new List<Layer>();
+        foreach (var channels in (int[])[width, 2 * width, 4 * width])
+        {
+            var stride = layers.Count == 0 && length >= 512 ? 4 : length >= 8 ? 2 : 1;
+            layers.Add(new Convolution(channels, layers.Count == 0 ? 15 : 5, stride));
+            layers.AddRange(Correction(channels, 9, layers, sizes));
+            length = (length - 1) / stride + 1;
+        }
+        return layers;
+    }
+
+    // A place hears what was before it, each block twice as far back (Bai, Kolter, Koltun, arXiv 1803.01271). Depthwise kernels: plain ones
+    // have several times the weights, and learned the training engines of C-MAPSS by heart.
+    private static List<Layer> Causal(Sizes sizes)
+    {
+        const int Kernel = 5;
+        var layers = new List<Layer> { new Convolution(sizes.Width, Kernel) { IsCausal = true } };
+        for (var dilation = 1; dilation == 1 || (Kernel - 1) * dilation < sizes.InputShape[1]; dilation *= 2)
+            layers.AddRange([
+                new Remember(), new Depthwise(Kernel) { IsCausal = true, Dilation = dilation },
+                new Convolution(sizes.Width, 1) { IsLinear = true }, new AddRemembered(),
+            ]);
+        return layers;
+    }
+
+    private static List<Layer> ResidualImage(Sizes sizes)
+    {
+        var (width, extent) = (sizes.Width, sizes.Extent);
+        var layers = new List<Layer> { new Convolution(width, 3) };
+        foreach (var channels in (int[])[2 * width, 4 * width, 8 * width])
+        {
+            layers.AddRange([new Depthwise(3), new Convolution(channels, 1)]);
+            if (channels > 2 * width) layers.AddRange(Correction(channels, 3, layers, sizes));
+            if (extent < 4 || channels == 8 * width) continue;
+            layers.Add(new MaxPool(2));
+            extent /= 2;
+        }
+        return layers;
+    }
+
+    /// <summary>A separable convolution whose channels are weighted by what is in all of the sample, added to what came in.</summary>
+    private static Layer[] Correction(int channels, int kernel, IEnumerable<Layer> before, Sizes sizes)
+    {
+        var shape = before.Aggregate(sizes.InputShape, (shape, layer) => layer.ShapeBehind(shape));
+        return [
+            new Remember(), new Depthwise(kernel), new Convolution(channels, 1) { IsLinear = true },
+            new Remember(), new GlobalAverage(), new Dense(Math.Max(4, channels / SqueezedBy)), new Gate(channels, [.. shape.Skip(1)]),
+            new AddRemembered(),
+        ];
     }
 
     // Three steps of two to the cells of the grid, then wide kernels of one channel each: they let a cell see as far as large boxes

@@ -115,8 +115,8 @@ public sealed class SpecFileTests
     {
         var line = Assert.Single(
             ProblemsOf(Smallest.Replace("student:\n  family: conv1d", "student:\n  family: rnn", StringComparison.Ordinal)));
-        Assert.Equal("spec.yaml:8:3: student.family 'rnn' is not known; it is one of linear, mlp, conv1d, random-kernels, cnn, cnn-separable, "
-            + "detector, encoder, auto.", line);
+        Assert.Equal("spec.yaml:8:3: student.family 'rnn' is not known; it is one of linear, mlp, conv1d, conv1d-residual, "
+            + "tcn, gru, random-kernels, cnn, cnn-separable, cnn-residual, detector, encoder, auto.", line);
     }
 
     [Fact]

@@ -53,7 +53,7 @@ internal static class TinyStudents
     private static SampleSet Waves(string family, int count, int seed)
     {
         var random = new Random(seed);
-        int[] shape = family is "conv1d" or "random-kernels" ? [1, 144] : [1, 12, 12];
+        int[] shape = family is "conv1d" or "conv1d-residual" or "tcn" or "random-kernels" ? [1, 144] : [1, 12, 12];
         var inputs = new float[count * 144];
         var labels = new long[count];
         for (var sample = 0; sample < count; sample++)

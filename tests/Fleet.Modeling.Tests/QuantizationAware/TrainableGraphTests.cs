@@ -92,6 +92,8 @@ public sealed class TrainableGraphTests : IDisposable
     [Theory]
     [InlineData("cnn")]
     [InlineData("conv1d")]
+    [InlineData("cnn-residual")]
+    [InlineData("conv1d-residual")]
     [InlineData("encoder")]
     public void At_8_bits_training_starts_from_what_the_float_network_says(string family)
     {
@@ -108,6 +110,9 @@ public sealed class TrainableGraphTests : IDisposable
     [InlineData("cnn", 2, 2)]
     [InlineData("conv1d", 4, 4)]
     [InlineData("random-kernels", 8, 8)]
+    [InlineData("conv1d-residual", 8, 8)]
+    [InlineData("tcn", 8, 8)]
+    [InlineData("cnn-residual", 8, 8)]
     public void Integer_kernels_compute_everything_however_few_the_bits(string family, int weights, int activations)
     {
         Assert.SkipUnless(System.Runtime.Intrinsics.X86.X86Base.IsSupported, "The x64 form is fused on x64 processors.");

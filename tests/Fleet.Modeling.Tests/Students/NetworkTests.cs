@@ -16,6 +16,9 @@ public sealed class NetworkTests
     {
         { "conv1d", [1, 1024] }, { "conv1d", [6, 100] }, { "conv1d", [1, 8] }, { "conv1d", [3, 1] }, { "conv1d", [2, 4097] },
         { "random-kernels", [1, 1024] }, { "random-kernels", [6, 100] }, { "random-kernels", [1, 8] }, { "random-kernels", [2, 1] },
+        { "conv1d-residual", [1, 1024] }, { "conv1d-residual", [6, 30] }, { "conv1d-residual", [2, 1] },
+        { "cnn-residual", [1, 28, 28] }, { "cnn-residual", [3, 17, 40] }, { "cnn-residual", [1, 1, 1] },
+        { "tcn", [1, 1024] }, { "tcn", [6, 30] }, { "tcn", [2, 1] }, { "gru", [6, 30] }, { "gru", [2, 1] },
         { "cnn", [1, 28, 28] }, { "cnn", [3, 32, 32] }, { "cnn", [3, 17, 40] }, { "cnn", [1, 2, 2] }, { "cnn", [1, 1, 1] },
         { "cnn-separable", [1, 28, 28] }, { "cnn-separable", [3, 17, 40] }, { "cnn-separable", [1, 2, 2] }, { "cnn-separable", [1, 1, 1] },
         { "linear", [5] }, { "linear", [3, 100] }, { "mlp", [5] }, { "mlp", [3, 100] }, { "mlp", [1, 28, 28] },

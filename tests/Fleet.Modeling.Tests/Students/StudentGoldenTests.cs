@@ -26,6 +26,10 @@ public sealed class StudentGoldenTests
         { "random-kernels", "random-kernels", 4, 0, true, [2, 40] },
         { "cnn", "cnn", 2, 2, false, [3, 8, 8] },
         { "cnn-separable", "cnn-separable", 2, 0, true, [1, 8, 8] },
+        { "cnn-residual", "cnn-residual", 2, 0, true, [1, 8, 8] },
+        { "conv1d-residual", "conv1d-residual", 2, 0, true, [2, 40] },
+        { "tcn", "tcn", 4, 0, true, [2, 12] },
+        { "gru", "gru", 4, 0, true, [2, 12] },
         { "encoder", "encoder", 16, 1, false, [6] },
     };
 

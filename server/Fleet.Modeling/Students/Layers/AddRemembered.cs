@@ -12,9 +12,9 @@ internal sealed record AddRemembered : WeightlessLayer
     public override long MultiplyAdds(IReadOnlyList<int> input) => 0;
 
     /// <inheritdoc/>
-    public override Tensor Forward(Tensor value, LayerModules modules, ForwardPass pass) => value + pass.Remembered!;
+    public override Tensor Forward(Tensor value, LayerModules modules, ForwardPass pass) => value + pass.Remembered.Pop();
 
     /// <inheritdoc/>
     public override string Export(StudentGraph graph, LayerExport layer)
-        => graph.Add("Add", $"sum{layer.Number}", graph.Remembered!, layer.Input);
+        => graph.Add("Add", $"sum{layer.Number}", graph.Remembered.Pop(), layer.Input);
 }

@@ -8,6 +8,15 @@ namespace Fleet.Modeling.Students.Layers;
 /// <param name="Stride">Step along each axis.</param>
 internal abstract record ConvolutionLayer(int Kernel, int Stride) : NormalizedLayer
 {
+    /// <summary>True: nothing stands behind the normalization, as where a correction is added to something.</summary>
+    public bool IsLinear { get; init; }
+
+    /// <summary>Steps between weights along a series.</summary>
+    public int Dilation { get; init; } = 1;
+
+    /// <summary>True: a place of a series hears what was before it and nothing after it.</summary>
+    public bool IsCausal { get; init; }
+
     /// <inheritdoc/>
     public sealed override IReadOnlyList<int> ShapeBehind(IReadOnlyList<int> input)
         => [ChannelsBehind(input), .. input.Skip(1).Select(extent => (extent - 1) / Stride + 1)];
@@ -20,8 +29,12 @@ internal abstract record ConvolutionLayer(int Kernel, int Stride) : NormalizedLa
     public sealed override LayerModules Modules(IReadOnlyList<int> input)
     {
         var (channels, groups) = (ChannelsBehind(input), Groups(input));
+        if (IsCausal)
+            return new LayerModules(new CausalConvolution(input[0] / groups, channels, Kernel, Stride, Dilation, groups),
+                nn.BatchNorm1d(channels));
         return input.Count == 2
-            ? new LayerModules(nn.Conv1d(input[0], channels, Kernel, Stride, padding: Kernel / 2, groups: groups, bias: false),
+            ? new LayerModules(nn.Conv1d(
+                input[0], channels, Kernel, Stride, padding: Kernel / 2 * Dilation, dilation: Dilation, groups: groups, bias: false),
                 nn.BatchNorm1d(channels))
             : new LayerModules(nn.Conv2d(input[0], channels, Kernel, Stride, padding: Kernel / 2, groups: groups, bias: false),
                 nn.BatchNorm2d(channels));
@@ -34,10 +47,14 @@ internal abstract record ConvolutionLayer(int Kernel, int Stride) : NormalizedLa
         var node = graph.Node("Conv", $"conv{layer.Number}", layer.Input, graph.Weight(layer), graph.Bias(layer))
             .With("kernel_shape", Enumerable.Repeat((long)Kernel, axes))
             .With("strides", Enumerable.Repeat((long)Stride, axes))
-            .With("pads", Enumerable.Repeat((long)Kernel / 2, 2 * axes));
+            .With("pads", IsCausal ? [(Kernel - 1L) * Dilation, 0] : Enumerable.Repeat((long)Kernel / 2 * Dilation, 2 * axes));
+        if (Dilation > 1) node.With("dilations", Enumerable.Repeat((long)Dilation, axes));
         if (Groups(layer.Shape) is > 1 and var groups) node.With("group", groups);
-        return graph.Add("Relu", $"relu{layer.Number}", node.Output[0]);
+        return IsLinear ? node.Output[0] : graph.Add("Relu", $"relu{layer.Number}", node.Output[0]);
     }
+
+    /// <inheritdoc/>
+    protected sealed override Tensor Activated(Tensor value) => IsLinear ? value : base.Activated(value);
 
     /// <summary>Output channels.</summary>
     protected abstract int ChannelsBehind(IReadOnlyList<int> input);

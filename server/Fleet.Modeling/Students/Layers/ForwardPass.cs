@@ -16,6 +16,6 @@ internal sealed class ForwardPass(Tensor input, FeatureTap? tap)
     /// <summary>Name of the layer whose turn it is.</summary>
     public string Name { get; set; } = "";
 
-    /// <summary>What the last <see cref="Remember"/> took in.</summary>
-    public Tensor? Remembered { get; set; }
+    /// <summary>What each <see cref="Remember"/> took in that nothing has used yet.</summary>
+    public Stack<Tensor> Remembered { get; } = [];
 }

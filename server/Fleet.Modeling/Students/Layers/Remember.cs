@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace Fleet.Modeling.Students.Layers;
 
-/// <summary>Remembers what comes in, for the <see cref="AddRemembered"/> that follows.</summary>
+/// <summary>Remembers what comes in, for the <see cref="AddRemembered"/> or <see cref="Gate"/> that takes it.</summary>
 internal sealed record Remember : WeightlessLayer
 {
     /// <inheritdoc/>
@@ -12,8 +12,16 @@ internal sealed record Remember : WeightlessLayer
     public override long MultiplyAdds(IReadOnlyList<int> input) => 0;
 
     /// <inheritdoc/>
-    public override Tensor Forward(Tensor value, LayerModules modules, ForwardPass pass) => pass.Remembered = value;
+    public override Tensor Forward(Tensor value, LayerModules modules, ForwardPass pass)
+    {
+        pass.Remembered.Push(value);
+        return value;
+    }
 
     /// <inheritdoc/>
-    public override string Export(StudentGraph graph, LayerExport layer) => graph.Remembered = layer.Input;
+    public override string Export(StudentGraph graph, LayerExport layer)
+    {
+        graph.Remembered.Push(layer.Input);
+        return layer.Input;
+    }
 }

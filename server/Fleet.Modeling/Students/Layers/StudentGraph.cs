@@ -30,8 +30,8 @@ internal sealed class StudentGraph
     /// <summary>What is written so far.</summary>
     public GraphProto Graph { get; }
 
-    /// <summary>Name of the value that the last <see cref="Remember"/> took in.</summary>
-    public string? Remembered { get; set; }
+    /// <summary>Names of the values that each <see cref="Remember"/> took in and nothing has used yet.</summary>
+    public Stack<string> Remembered { get; } = [];
 
     /// <summary>Adds an operator with one output, which gives it its name.</summary>
     /// <returns>Name of the output.</returns>

@@ -20,8 +20,11 @@ internal abstract record WeightedLayer : Layer
     protected virtual (Tensor Weight, Tensor Bias) Weights(LayerModules modules)
     {
         var values = modules.Weights!.state_dict();
-        return (values["weight"].to_type(ScalarType.Float64),
-            values.TryGetValue("bias", out var bias) ? bias.to_type(ScalarType.Float64) : zeros(0, ScalarType.Float64));
+        // Of its own, or of the one module that it has inside.
+        Tensor? Of(string name) => values
+            .FirstOrDefault(value => value.Key == name || value.Key.EndsWith($".{name}", StringComparison.Ordinal)).Value?
+            .to_type(ScalarType.Float64);
+        return (Of("weight")!, Of("bias") ?? zeros(0, ScalarType.Float64));
     }
 
     /// <summary>The input's scale in the form that its weights are multiplied by.</summary>

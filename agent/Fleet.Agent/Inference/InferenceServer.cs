@@ -21,7 +21,7 @@ internal sealed partial class InferenceServer(ModelTable models, ILogger<Inferen
     private const string Predict = ":predict";
 
     /// <summary>Sentences as they are: nothing here is ever put into a page.</summary>
-    private static readonly JsonWriterOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    internal static readonly JsonWriterOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>Answers one request. This is the whole protocol on one page.</summary>
     public async Task AnswerAsync(HttpContext context)

@@ -17,7 +17,7 @@ internal static class PredictionWriter
     public static void Write(
         PooledBuffer buffer, ServedModel model, IReadOnlyList<(string Name, OrtValue Value)> outputs, IReadOnlyList<string>[] unknown)
     {
-        using var json = new Utf8JsonWriter(buffer);
+        using var json = new Utf8JsonWriter(buffer, InferenceServer.Readable);
         json.WriteStartObject();
         json.WriteStartArray("predictions"u8);
         for (var instance = 0; instance < unknown.Length; instance++)
@@ -46,10 +46,10 @@ internal static class PredictionWriter
         switch (model.TaskOf())
         {
             case ModelTask.Classification when main.Length == model.Classes.Count && main.Length > 0:
-                var decision = ClassDecision.Of(main);
-                json.WriteString("class"u8, model.Classes[decision.Class]);
-                Write(json, "probability", decision.Probability);
-                Write(json, "probabilities", model.Classes, ClassDecision.Probabilities(main));
+                var (decided, probabilities) = (ClassDecision.Of(main).Class, ClassDecision.Probabilities(main));
+                json.WriteString("class"u8, model.Classes[decided]);
+                Write(json, "probability", probabilities[decided]);
+                Write(json, "probabilities", model.Classes, probabilities);
                 break;
             case ModelTask.MultiLabel when main.Length == model.Classes.Count:
                 json.WriteStartArray("labels"u8);

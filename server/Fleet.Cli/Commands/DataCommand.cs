@@ -29,6 +29,7 @@ internal static class DataCommand
             Description = "With --data: test data; a share of the training data otherwise.",
         };
         var label = new Option<string?>("--label") { HelpName = "COLUMN", Description = "With --data: column that is to be predicted." };
+        var (task, preprocess) = (TaskOption.Create(), PreprocessingOption.Create("what is left out follows from the files."));
         var command = new TaughtCommand("show", """
             Shows what is understood of data: its kind, parts, classes, shape, ranges and a few samples.
 
@@ -37,7 +38,7 @@ internal static class DataCommand
               fleet data show --data pictures/
               fleet data show --data customers.csv --label churned
               fleet data show fashion.yaml --json
-            """) { spec, data, test, label, Verb.Json() };
+            """) { spec, data, test, label, task, preprocess, Verb.Json() };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var request = (parsed.GetValue(spec), parsed.GetValue(data)) switch
@@ -50,6 +51,8 @@ internal static class DataCommand
                         Train = Path.GetFullPath(path),
                         Test = ModelOptions.FullPath(parsed.GetValue(test)),
                         LabelColumn = parsed.GetValue(label),
+                        Task = parsed.GetValue(task),
+                        Preprocessing = parsed.GetValue(preprocess),
                     },
                 },
                 _ => throw new FleetException("Name a build spec, or data with --data.") { Code = ExitCode.Usage },

@@ -38,26 +38,34 @@ internal static partial class ModelsCommand
             families, widths and depths within --budget are searched on held-out training
             samples, and the best is built on this machine. The spec that was found is
             written as spec.yaml. Times are measured on this machine, also with --device:
-            the device itself measures when it validates a release.
+            the device itself measures when it validates a release. With --rollout the
+            server searches and builds instead, and what it made is released and rolled
+            out to the device: one command from data to a device that serves.
 
             Examples:
               fleet models build --data pictures/ --budget 50kB,5ms --minutes 30
-              fleet models build --data customers.csv --label churned --device DEVICE
+              fleet models build --data customers.csv --label churned --minutes 5 \
+                --device DEVICE --rollout
               fleet models build deploy/examples/vibration.yaml --wait
               fleet models build fashion.yaml --wait --json > build.json
               fleet models build fashion.yaml --local --out fashion
-            """, [spec, wait, follow, local, output, .. fromData.All], async (call, cancellationToken) =>
+            """, [spec, wait, follow, local, output, .. fromData.All, Verb.Yes()], async (call, cancellationToken) =>
         {
             if (fromData.IsGiven(call) == call.Find(spec) is not null)
                 throw new FleetException("Name a build spec, or data with --data.") { Code = ExitCode.Usage };
             if (fromData.IsGiven(call))
             {
-                await BuildFromDataAsync(call, fromData, call.Get(output), cancellationToken);
+                if (fromData.RollsOut(call)) await RollOutFromDataAsync(call, fromData, call.Get(output), cancellationToken);
+                else await BuildFromDataAsync(call, fromData, call.Get(output), cancellationToken);
                 return;
             }
             var file = call.Find(spec)!;
             if (fromData.WithoutData(call) is { } option)
-                throw new FleetException($"{option} goes with --data; beside a spec it stands in {file}.") { Code = ExitCode.Usage };
+                throw new FleetException($"{option} goes with --data; beside a spec "
+                    + (option == "--rollout" ? "'fleet rollouts start' does it." : $"it stands in {file}."))
+                {
+                    Code = ExitCode.Usage,
+                };
             if (call.Get(local))
             {
                 await BuildHereAsync(call, SpecFile.Read(file, filesAreHere: true), call.Get(output), cancellationToken);
@@ -95,14 +103,17 @@ internal static partial class ModelsCommand
                     screen.WriteHint("'fleet models builds' shows how far it is.");
                 }
             });
-            if (build.Status is BuildStatus.Failed or BuildStatus.Cancelled)
-            {
-                var end = build.Status == BuildStatus.Failed ? "failed" : "was cancelled";
-                throw new FleetException([
-                    $"Build {build.Id} of {build.Model} {end}: {build.Failure ?? "no reason was given"}",
-                    .. build.HasReport ? [$"'fleet models report {build.Id} --open' shows what was measured."] : Array.Empty<string>()]);
-            }
+            RequireBuilt(build);
         });
+    }
+
+    private static void RequireBuilt(BuildView build)
+    {
+        if (build.Status is not (BuildStatus.Failed or BuildStatus.Cancelled)) return;
+        var end = build.Status == BuildStatus.Failed ? "failed" : "was cancelled";
+        throw new FleetException([
+            $"Build {build.Id} of {build.Model} {end}: {build.Failure ?? "no reason was given"}",
+            .. build.HasReport ? [$"'fleet models report {build.Id} --open' shows what was measured."] : Array.Empty<string>()]);
     }
 
     /// <summary>Runs a build on this machine and shows what came out.</summary>

@@ -5,8 +5,12 @@ using Fleet.Cli.Client;
 using Fleet.Cli.Display;
 using Fleet.Cli.Specs;
 using Fleet.Cli.Terminal;
+using Fleet.Contracts;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
+using Fleet.Contracts.Http;
+using Fleet.Contracts.Rollouts;
+using Fleet.Contracts.Tasks;
 
 namespace Fleet.Cli.Commands;
 
@@ -27,6 +31,7 @@ internal static partial class ModelsCommand
             HelpName = "PATH",
             Description = "With --data: test data; a fifth of the training data otherwise.",
         };
+        private readonly Option<ModelTask?> _task = TaskOption.Create();
         private readonly Option<string?> _profile = new("--profile")
         {
             HelpName = "NAMES",
@@ -37,6 +42,11 @@ internal static partial class ModelsCommand
             HelpName = "DEVICE",
             Description = "With --data: the profile of an enrolled device. Latency is still measured on this machine.",
         };
+        private readonly Option<bool> _rollout = new("--rollout")
+        {
+            Description = "With --data and --device: searched and built on the server, released, and rolled out to that device.",
+        };
+        private readonly Option<Preprocessing?> _preprocess = PreprocessingOption.Create("what is left out follows from the files.");
         private readonly Option<StudentBudget?> _budget = new("--budget")
         {
             HelpName = "SIZE,TIME",
@@ -55,16 +65,31 @@ internal static partial class ModelsCommand
         };
 
         /// <summary>All of them.</summary>
-        public IReadOnlyList<Symbol> All => [_data, _label, _test, _profile, _device, _budget, _minutes, _name];
+        public IReadOnlyList<Symbol> All => 
+        [
+            _data, _label, _test, _task, _preprocess, _profile, _device, _rollout, _budget, _minutes, _name,
+        ];
 
         /// <summary>True where data stands in place of a spec.</summary>
         public bool IsGiven(Call call) => call.Get(_data) is not null;
+
+        /// <summary>True where what is built goes on to a device.</summary>
+        public bool RollsOut(Call call) => call.Get(_rollout);
+
+        /// <summary>The device that it goes to.</summary>
+        /// <exception cref="FleetException">None is named.</exception>
+        public string Device(Call call) => call.Get(_device) ?? throw new FleetException(
+            "--rollout needs the device that the model goes to: name it with --device; 'fleet devices list' shows them.")
+        {
+            Code = ExitCode.Usage,
+        };
 
         /// <summary>An option that says nothing beside a spec; null where there is none.</summary>
         public string? WithoutData(Call call) => new (string Name, object? Given)[]
         {
             ("--label", call.Get(_label)), ("--test", call.Get(_test)), ("--profile", call.Get(_profile)), ("--device", call.Get(_device)),
             ("--budget", call.Get(_budget)), ("--minutes", call.Get(_minutes)), ("--name", call.Get(_name)),
+            ("--task", call.Get(_task)), ("--preprocess", call.Get(_preprocess)), ("--rollout", call.Get(_rollout) ? true : null),
         }.Where(option => option.Given is not null).Select(option => option.Name).FirstOrDefault();
 
         /// <summary>The data.</summary>
@@ -73,6 +98,8 @@ internal static partial class ModelsCommand
             Train = Path.GetFullPath(call.Get(_data)!),
             Test = ModelOptions.FullPath(call.Get(_test)),
             LabelColumn = call.Get(_label),
+            Task = call.Get(_task),
+            Preprocessing = call.Get(_preprocess),
         };
 
         /// <summary>What is searched; the server is asked only where a device is named.</summary>
@@ -128,19 +155,67 @@ internal static partial class ModelsCommand
 
     private static async Task BuildFromDataAsync(Call call, DataOptions options, string? output, CancellationToken cancellationToken)
     {
+        var spec = await UnderstoodAsync(call, options, cancellationToken);
+        var folder = Path.GetFullPath(output ?? $"{spec.Model}-build");
+        var report = await BuiltHereAsync(call, spec, folder, cancellationToken);
+        var file = await WriteFoundAsync(report, folder, cancellationToken);
+        Show(call, report, folder, $"fleet models build {file} --wait makes it again on a server; fleet releases create BUILD releases it");
+    }
+
+    /// <summary>From data to a device that serves: the server builds, what it made is released and rolled out.</summary>
+    private static async Task RollOutFromDataAsync(Call call, DataOptions options, string? output, CancellationToken cancellationToken)
+    {
+        var device = options.Device(call);
+        var spec = await UnderstoodAsync(call, options, cancellationToken);
+        if (!call.Client.Address.Url.IsLoopback)
+            call.Shell.WriteHint($"The server's worker looks on its own machine for {spec.Data!.Train}.");
+        var build = await WaitAsync(call, await call.Client.StartBuildAsync(spec, cancellationToken), asLines: false, cancellationToken);
+        RequireBuilt(build);
+        var report = await call.Client.GetReportAsync(build.Id, cancellationToken);
+        if (!call.Json) BuildTables.Write(call.Shell, report);
+        var file = await WriteFoundAsync(report, Path.GetFullPath(output ?? $"{spec.Model}-build"), cancellationToken);
+
+        var request = new CreateReleaseRequest(build.Id, null);
+        await ReleasesCommand.ShowBeforeAsync(call, await call.Client.PreviewReleaseAsync(request, cancellationToken), cancellationToken);
+        var release = (await call.Client.CreateReleaseAsync(request, cancellationToken)).Manifest;
+        var started = await call.Client.StartRolloutAsync(new RolloutPlan
+        {
+            Model = release.Model,
+            Version = release.Version,
+            Filter = $"id={device}",
+            Waves = [new WavePlan { Count = 1 }],
+            MaximumFailureRate = 0,
+        }, cancellationToken);
+        var rollout = await RolloutsCommand.WatchAsync(call, started.Id, endAtPause: true, cancellationToken);
+        call.Show(rollout, FleetJson.Default.RolloutView, screen =>
+        {
+            RolloutTables.Write(screen, rollout);
+            screen.WriteLine();
+            screen.WriteLine($"Report  fleet models report {build.Id} --open");
+            screen.WriteLine($"Spec    {file}");
+            if (rollout.Status == RolloutStatus.Succeeded)
+                screen.WriteLine($"Next    on {device}: POST /v1/models/{release.Model}:predict with {{\"instances\": [...]}}");
+        });
+        RolloutsCommand.RequireSuccess(rollout);
+    }
+
+    private static async Task<BuildSpec> UnderstoodAsync(Call call, DataOptions options, CancellationToken cancellationToken)
+    {
         var spec = await options.SpecAsync(call, options.Data(call), cancellationToken);
         var understood = await DataCommand.RunAsync(
             call.Shell, new DataRequest { Data = spec.Data!, Seed = spec.Seed }, areOptions: true, cancellationToken);
-        if (!call.Json)
-        {
-            DataTables.Write(call.Shell, understood);
-            call.Shell.WriteLine();
-        }
-        var folder = Path.GetFullPath(output ?? $"{spec.Model}-build");
-        var report = await BuiltHereAsync(call, spec, folder, cancellationToken);
+        if (call.Json) return spec;
+        DataTables.Write(call.Shell, understood);
+        call.Shell.WriteLine();
+        return spec;
+    }
+
+    private static async Task<string> WriteFoundAsync(BuildReport report, string folder, CancellationToken cancellationToken)
+    {
+        Directory.CreateDirectory(folder);
         var file = Path.Combine(folder, "spec.yaml");
         await File.WriteAllTextAsync(file, SpecWriter.Write(report.Search!.Found), cancellationToken);
-        Show(call, report, folder, $"fleet models build {file} --wait makes it again on a server; fleet releases create BUILD releases it");
+        return file;
     }
 
     [GeneratedRegex("[^a-z0-9]+")]

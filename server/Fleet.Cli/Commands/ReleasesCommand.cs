@@ -59,7 +59,7 @@ internal static partial class ReleasesCommand
     /// <summary>
     /// Says what would be signed and whose word it is, before it is; what nobody measured is signed by a person's word alone.
     /// </summary>
-    private static async Task ShowBeforeAsync(Call call, ReleasePreview preview, CancellationToken cancellationToken)
+    internal static async Task ShowBeforeAsync(Call call, ReleasePreview preview, CancellationToken cancellationToken)
     {
         if (preview.IsReleased) return;
         var (manifest, measured) = (preview.Manifest, ReleaseMeasurements.Of(preview.Manifest));

@@ -176,12 +176,12 @@ internal static partial class RolloutsCommand
         });
     }
 
-    private static Task<RolloutView> WatchAsync(
+    internal static Task<RolloutView> WatchAsync(
         Call call, string id, bool endAtPause, CancellationToken cancellationToken) => StepBoard.RunAsync(
         call.Shell, board => board.StepAsync(
             $"Rollout {id}", step => Follow.RolloutAsync(call.Client, call.Shell.Time, id, endAtPause, step, cancellationToken)));
 
-    private static void RequireSuccess(RolloutView rollout)
+    internal static void RequireSuccess(RolloutView rollout)
     {
         if (rollout.Status != RolloutStatus.Succeeded)
             throw new FleetException($"Rollout {rollout.Id} of {rollout.Plan.ReleasesInWords()} is "

@@ -7,14 +7,15 @@ namespace Fleet.Cli.Display;
 /// </summary>
 internal static partial class OptionWords
 {
-    /// <summary>The message with <c>--data</c>, <c>--test</c> and <c>--label</c> for the keys that they set.</summary>
+    /// <summary>The message with <c>--data</c>, <c>--test</c>, <c>--task</c> and <c>--label</c> for the keys that they set.</summary>
     public static string Of(string message) => Keys().Replace(message, key => key.Value switch
     {
         "data.train" => "--data",
         "data.test" => "--test",
+        "data.task:" => "--task",
         _ => "--label",
     });
 
-    [GeneratedRegex(@"(?<![\w./\\-])data\.(train|test|labelColumn)(?![\w/\\-]|\.\w)")]
+    [GeneratedRegex(@"(?<![\w./\\-])data\.(train|test|labelColumn|task:)(?![\w/\\-]|\.\w)")]
     private static partial Regex Keys();
 }

@@ -42,7 +42,8 @@ internal static class CsvFiles
             var labels = !labelled ? [] : table.Rows.Index().SelectMany(row => places.Select(place
                 => row.Item[place].Length > 0 || mayBeEmpty ? row.Item[place]
                 : throw new FormatException($"{table.Where(row.Index)} has no label in column '{table.Columns[place]}'; give it "
-                    + "one, or remove the line"))).ToList();
+                    + "one, or remove the line" + (table.Rows.Any(other => other[place].AsSpan().IndexOfAny(';', '|') >= 0)
+                        ? "; where samples have several labels or none, data.task: multiLabel says so" : "")))).ToList();
             var group = groupColumn is null || !labelled ? -1 : table.PlaceOf(groupColumn, "data.groupColumn");
             if (groupColumn is not null) spec = spec with { Without = [.. spec.Without, groupColumn] };
             var notes = new List<string>();

@@ -92,6 +92,9 @@ public sealed class LocalBuildTests : IDisposable
     [InlineData("is neither a size such as 50kB nor a duration such as 5ms", "models", "build", "--data", "x.csv", "--budget", "50")]
     [InlineData("student.minutes -1 must be above 0", "models", "build", "--data", "x.csv", "--minutes", "-1")]
     [InlineData("--profile names one: leave one out", "models", "build", "--data", "x.csv", "--profile", "x64", "--device", "d")]
+    [InlineData("--rollout needs the device that the model goes to", "models", "build", "--data", "x.csv", "--rollout")]
+    [InlineData("--rollout goes with --data; beside a spec 'fleet rollouts start' does it.", "models", "build", "x.yaml", "--rollout")]
+    [InlineData("--task 'colour' is not one of classification", "models", "build", "--data", "x.csv", "--task", "colour")]
     public async Task What_does_not_go_together_is_said(string says, params string[] arguments)
     {
         Assert.Equal(2, await _fleet.RunAsync(arguments));

@@ -179,6 +179,12 @@ public sealed class LabelTests : IDisposable
         => AssertSays(Refused(Csv("a,label\n1,0\n2,\n")), "line 3 has no label in column 'label'");
 
     [Fact]
+    public void Empty_label_beside_several_is_asked_about()
+        => AssertSays(Refused(Csv("a,label\n1,hot;loud\n2,\n")),
+            "line 3 has no label in column 'label'; give it one, or remove the line; where samples have several labels or none, data.task: "
+                + "multiLabel says so");
+
+    [Fact]
     public void Name_among_numbers_to_predict_is_refused()
         => AssertSays(Refused(Csv("a,label\n1,0.5\n2,worn\n", ModelTask.Regression)), "'0.5', which is not a number");
 

@@ -1,4 +1,3 @@
-using Fleet.Quantization.Onnx;
 using static TorchSharp.torch;
 
 namespace Fleet.Modeling.Students.Layers;

@@ -65,7 +65,7 @@ internal static partial class ModelsCommand
         };
 
         /// <summary>All of them.</summary>
-        public IReadOnlyList<Symbol> All => 
+        public IReadOnlyList<Symbol> All =>
         [
             _data, _label, _test, _task, _preprocess, _profile, _device, _rollout, _budget, _minutes, _name,
         ];

@@ -25,11 +25,13 @@ internal sealed class SmallerKept(IQuantizationScheme scheme, Func<ModelProto, J
     {
         if (!scheme.KeptMayShrink || KeptWeights.Of(made.Model) is not { Count: > 0 } weights) return made;
         var most = Math.Max(limit, made.Judged.Loss);
-        if (Stored(made, [], most) is not { } best) return made;
+        ControlledModel? InBytes(int count) => Stored(made, weights.Take(count), most);
+        if (scheme.KeptMayBeBytes && InBytes(weights.Count) is { } smallest) return smallest;
+        if (InBytes(0) is not { } best) return made;
         // The largest first: half of them, and half of those, where all is too much.
-        for (var count = scheme.KeptMayBeBytes ? weights.Count : 0; count > 0; count /= 2)
+        for (var count = scheme.KeptMayBeBytes ? weights.Count / 2 : 0; count > 0; count /= 2)
         {
-            if (Stored(made, weights.Take(count), most) is { } smaller) return smaller;
+            if (InBytes(count) is { } smaller) return smaller;
         }
         return best;
     }

@@ -40,7 +40,7 @@ internal static class LatencyRun
     public const int MaximumCalls = 500;
 
     /// <summary>Fewest measured calls of each model, however slow.</summary>
-    private const int MinimumCalls = 30;
+    private const int MinimumCalls = 20;
 
     /// <summary>After this time no further round begins.</summary>
     private static readonly TimeSpan Budget = TimeSpan.FromSeconds(4);

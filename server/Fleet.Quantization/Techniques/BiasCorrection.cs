@@ -77,15 +77,11 @@ internal sealed class BiasCorrection : ITechnique
         QuantizationSource source, WeightedOperator[] layers, IQuantizationScheme scheme, CancellationToken cancellationToken)
     {
         if (layers.Length == 0) return [];
-        var samples = new SpreadFeeds(source.Samples!, SamplesOf(source));
-        var wanted = WantedOf(source, samples, cancellationToken);
         // A bias for every layer, as the corrected model has.
         var nothing = layers.ToDictionary(layer => layer.Node.Name, layer => new double[layer.Channels]);
         var quantized = scheme.Apply(Corrected(source, nothing), None);
-        var own = OwnShifts.Of(source.Unrounded.Model, quantized, layers.Select(layer => (layer, AxisOf(layer))), samples,
-            source.BatchSize, cancellationToken);
-        return layers.Where(layer => own.ContainsKey(layer.Node.Name)).ToDictionary(layer => layer.Node.Name,
-            layer => wanted[layer.Node.Output[0]].Means.Zip(own[layer.Node.Name].Means, (mean, shifted) => mean - shifted).ToArray());
+        return OwnShifts.Of(source.Unrounded.Model, quantized, layers.Select(layer => (layer, AxisOf(layer))),
+            new SpreadFeeds(source.Samples!, SamplesOf(source)), source.BatchSize, cancellationToken);
     }
 
     /// <summary>What the float model does, of every layer that any scheme could correct: it is the same for all.</summary>

@@ -12,28 +12,30 @@ namespace Fleet.Quantization.Techniques;
 /// </summary>
 internal static class OwnShifts
 {
-    /// <summary>What the layers write then, by name of the layer, over the samples; one that cannot be told is missing.</summary>
+    /// <summary>What is to be added to each channel of a layer, by its name; a layer of which that cannot be told is missing.</summary>
     /// <param name="model">The float model.</param>
     /// <param name="quantized">What a scheme made of it.</param>
-    /// <param name="layers">The layers, and the axis of the channels of each.</param>
+    /// <param name="layers">The layers, by what they write in the float model, and the axis of the channels of each.</param>
     /// <param name="samples">The samples.</param>
     /// <param name="batchSize">Most samples in one run.</param>
     /// <param name="cancellationToken">Stops between runs.</param>
-    public static IReadOnlyDictionary<string, ChannelMoments> Of(
+    public static Dictionary<string, double[]> Of(
         ModelProto model, ModelProto quantized, IEnumerable<(WeightedOperator Layer, int Axis)> layers, IFeedSource samples, int batchSize,
         CancellationToken cancellationToken)
     {
         var both = model.Clone();
         var known = new HashSet<string>(both.Graph.Input.Select(input => input.Name).Concat(both.Graph.Node.SelectMany(node => node.Output)));
         var copies = new Copies(both.Graph, quantized.Graph, known);
-        var written = new Dictionary<string, (string Layer, int Axis)>();
+        var (axes, written) = (new Dictionary<string, int>(), new List<(string Layer, string Wanted, string Own)>());
         foreach (var (layer, axis) in layers)
         {
-            if (copies.Of(layer) is { } output) written[output] = (layer.Node.Name, axis);
+            if (copies.Of(layer) is not { } own) continue;
+            written.Add((layer.Node.Name, layer.Node.Output[0], own));
+            axes[layer.Node.Output[0]] = axes[own] = axis;
         }
-        return ChannelMoments.Run(both, written.ToDictionary(pair => pair.Key, pair => pair.Value.Axis), samples, batchSize,
-                cancellationToken)
-            .ToDictionary(pair => written[pair.Key].Layer, pair => pair.Value);
+        var moments = ChannelMoments.Run(both, axes, samples, batchSize, cancellationToken);
+        return written.ToDictionary(one => one.Layer,
+            one => moments[one.Wanted].Means.Zip(moments[one.Own].Means, (mean, shifted) => mean - shifted).ToArray());
     }
 
     /// <summary>Copies of quantized layers beside the float model, each reading a float value of that.</summary>

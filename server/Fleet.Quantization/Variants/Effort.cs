@@ -19,7 +19,7 @@ internal sealed record Effort(string Name, PairTime Pairs)
         TriesFourBit = false,
         TimesTheRejected = false,
         ExplainsTheHopeless = false,
-        Ranking = new RankingDetail(Singly: 16, Opened: 2),
+        Ranking = new RankingDetail(Singly: 16, Opened: 1),
         FewestRankingSamples = 3,
         TechniqueSamples = 8,
         MakesExactly = false,
@@ -30,7 +30,7 @@ internal sealed record Effort(string Name, PairTime Pairs)
     /// <summary>What is shipped: other calibrators are tried where the one asked for misses the aim.</summary>
     public static readonly Effort Balanced = new("balanced", new PairTime(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(4), 1.03))
     {
-        Ranking = new RankingDetail(Singly: 32, Opened: 4),
+        Ranking = new RankingDetail(Singly: 24, Opened: 3),
         FewestRankingSamples = 5,
     };
 

@@ -12,7 +12,7 @@ namespace Fleet.Quantization.Variants;
 internal sealed record FloatPace(TimeSpan Open, TimeSpan Call, long Weights)
 {
     /// <summary>Samples that it is run on.</summary>
-    private const int Samples = 4;
+    private const int Samples = 2;
 
     /// <summary>Opens it and runs it on a few samples, once to warm up and once to tell.</summary>
     public static FloatPace Measure(ModelProto model, IFeedSource samples, CancellationToken cancellationToken)

@@ -52,8 +52,8 @@ internal sealed class SearchTime(SearchSize size, Effort effort, OnnxGraph graph
     /// <summary>What share of the schemes needs that at <c>fast</c>, and what share where hopeless ones are explained too.</summary>
     private const double ShareReturning = 0.3, ShareExplained = 0.4;
 
-    /// <summary>Calls of the float model and the variant while they are timed, however slow: 30 pairs, and the first.</summary>
-    private const int TimedCalls = 64;
+    /// <summary>Calls of the float model and the variant while they are timed, however slow: 20 pairs, and the first.</summary>
+    private const int TimedCalls = 44;
 
     /// <summary>Models below this are loaded several times to be timed.</summary>
     private static readonly TimeSpan Tiny = TimeSpan.FromMilliseconds(1);

@@ -78,7 +78,7 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
             OnnxFile.Save(stored, floatFile, request.LargestFile);
             using var mapped = new MappedWeights(stored, Path.Combine(request.OutputFolder, "weights.mapped"));
             using var bench = new Bench(floatFile, stored, request, _machine, cancellationToken);
-            Confirm(request.ModelPath, floatFile, request.HeldOut.Samples, cancellationToken);
+            Confirm(request.ModelPath, bench.Baseline, cancellationToken);
             return Make(model, bench, request, progress, cancellationToken);
         }
         finally
@@ -231,14 +231,13 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
     /// Shows that the prepared model, which everything is compared with, timed against and shipped as the float model, answers as
     /// the given one. It is the fair reference and the better file: one that lists its weights as inputs runs at a third of its speed.
     /// </summary>
-    private static void Confirm(string given, string prepared, IFeedSource samples, CancellationToken cancellationToken)
+    private static void Confirm(string given, Baseline prepared, CancellationToken cancellationToken)
     {
-        var few = new FirstFeeds(samples, ConfirmingSamples);
+        var few = new FirstFeeds(prepared.Samples, ConfirmingSamples);
         using var original = OnnxRuntimeSession.Open(given);
-        using var session = OnnxRuntimeSession.Open(prepared);
         double Closeness(InferenceSession one, InferenceSession other)
             => AllOutputs.Of(one, few, cancellationToken).Against(AllOutputs.Of(other, few, cancellationToken)).SignalToNoise;
-        if (Closeness(session, original) is var decibels && decibels >= SmallestPreparedSignalToNoise) return;
+        if (Closeness(prepared.Session, original) is var decibels && decibels >= SmallestPreparedSignalToNoise) return;
         throw Closeness(original, original) < SmallestPreparedSignalToNoise
             ? new InvalidDataException(
                 $"{Path.GetFileName(given)} answers the same samples differently each time, as models do that draw random numbers; "

@@ -59,7 +59,7 @@ internal sealed class ContestBenchmark : IDisposable
     public static async Task<string> RunAsync(string[] arguments, CancellationToken cancellationToken)
     {
         string? After(string option) => arguments.SkipWhile(argument => argument != option).Skip(1).FirstOrDefault();
-        var (only, effort) = (After("--only"), After("--effort") ?? "fast");
+        var (only, effort) = (After("--only"), After("--effort") ?? "balanced");
         ContestModel[] models = [.. ContestModels.All()];
         var table = new ContestTable(models.Select(model => model.Model.Name));
         foreach (var model in models.Where(model => only is null || model.Model.Name == only))

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Inputs;
 

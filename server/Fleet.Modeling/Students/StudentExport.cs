@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
 using Fleet.Contracts.Inputs;
-using Fleet.Modeling.Data;
 using Fleet.Modeling.FrontEnds;
 using Fleet.Modeling.Students.Layers;
 using Fleet.Quantization.Onnx;

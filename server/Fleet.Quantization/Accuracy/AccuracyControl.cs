@@ -2,7 +2,6 @@ using Fleet.Quantization.Calibration;
 using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
-using Fleet.Quantization.Samples;
 using Fleet.Quantization.Schemes;
 using Fleet.Quantization.Techniques;
 using Microsoft.ML.OnnxRuntime;

@@ -100,7 +100,7 @@ internal interface IQuantizationScheme
     /// </summary>
     bool DequantizesWeights => false;
 
-    /// <summary>True when everything computes in float, with weights that were made so when the file was loaded: it cannot be faster.</summary>
+    /// <summary>True when everything computes in float, with weights made so when the file is loaded: it cannot be faster.</summary>
     bool ComputesInFloat => false;
 
     /// <summary>The blocks in which weights of matrix products are rounded; null where they are not rounded in blocks.</summary>

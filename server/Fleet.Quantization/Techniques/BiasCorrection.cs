@@ -47,8 +47,8 @@ internal sealed class BiasCorrection : ITechnique
 
     /// <inheritdoc/>
     /// <remarks>
-    /// Each layer is corrected by what it shifts itself, whatever the others do (as NNCF's fast bias correction does): on PP-OCRv4's detector
-    /// with one layer in float that is 19.1 dB in a fraction of the time, where shifts found with all layers quantized left 14.8.
+    /// Each layer is corrected by what it shifts itself, whatever the others do (as NNCF's fast bias correction does): on PP-OCRv4's
+    /// detector with one layer in float that is 19.1 dB in a fraction of the time, where shifts found with all layers quantized left 14.8.
     /// </remarks>
     public QuantizationSource ApplyRoughly(
         QuantizationSource source, IQuantizationScheme scheme, IReadOnlySet<string> keptFloat, CancellationToken cancellationToken)

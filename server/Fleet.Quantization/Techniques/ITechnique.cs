@@ -30,8 +30,8 @@ internal interface ITechnique
         QuantizationSource source, IQuantizationScheme scheme, IReadOnlySet<string> keptFloat, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Nearly the same, by what is found once for every set of operators: for a search that only compares, where running the model again for
-    /// each would take most of its time.
+    /// Nearly the same, by what is found once for every set of operators: for a search that only compares, where running the model again
+    /// for each would take most of its time.
     /// </summary>
     /// <inheritdoc cref="Apply" path="/param"/>
     QuantizationSource ApplyRoughly(

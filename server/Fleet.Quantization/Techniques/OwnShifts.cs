@@ -1,6 +1,5 @@
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
-using Fleet.Quantization.Samples;
 using Fleet.Quantization.Writing;
 
 namespace Fleet.Quantization.Techniques;
@@ -24,7 +23,7 @@ internal static class OwnShifts
         CancellationToken cancellationToken)
     {
         var both = model.Clone();
-        var known = new HashSet<string>(both.Graph.Input.Select(input => input.Name).Concat(both.Graph.Node.SelectMany(node => node.Output)));
+        var known = both.Graph.Input.Select(input => input.Name).Concat(both.Graph.Node.SelectMany(node => node.Output)).ToHashSet();
         var copies = new Copies(both.Graph, quantized.Graph, known);
         var (axes, written) = (new Dictionary<string, int>(), new List<(string Layer, string Wanted, string Own)>());
         foreach (var (layer, axis) in layers)

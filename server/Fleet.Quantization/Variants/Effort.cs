@@ -69,7 +69,8 @@ internal sealed record Effort(string Name, PairTime Pairs)
     public bool MakesExactly { get; init; } = true;
 
     /// <summary>
-    /// True where a scheme is tried that computes in float, and so cannot be faster, beside one that is measured to be faster and good enough.
+    /// True where a scheme is tried that computes in float, and so cannot be faster, beside one that is measured to be faster and good
+    /// enough.
     /// </summary>
     public bool TriesTheSlower { get; init; } = true;
 

@@ -6,7 +6,8 @@ namespace Fleet.Contracts.Builds;
 public static partial class BuildSpecRules
 {
     /// <summary>Families of teachers and students.</summary>
-    public static readonly IReadOnlyList<string> Families = [
+    public static readonly IReadOnlyList<string> Families =
+    [
         "linear", "mlp", "conv1d", "conv1d-residual", "tcn", "gru", "random-kernels", "cnn", "cnn-separable", "cnn-residual", "detector",
         "encoder",
     ];

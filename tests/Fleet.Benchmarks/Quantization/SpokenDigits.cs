@@ -1,7 +1,6 @@
 using System.Globalization;
 using Fleet.Contracts.Media;
 using Fleet.Contracts.Tensors;
-using Fleet.Quantization.Media;
 using Fleet.Quantization.Onnx;
 using Fleet.TestKit;
 using Microsoft.ML.OnnxRuntime;

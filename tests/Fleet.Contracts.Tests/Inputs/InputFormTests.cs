@@ -63,10 +63,10 @@ public sealed class InputFormTests
 
     [Theory]
     [MemberData(nameof(Limited), DisableDiscoveryEnumeration = true)]
-    public void Form_has_a_maximum_of_everything(string problem, TablePlan plan)
+    public void Form_has_a_maximum_of_everything(string problem, TablePlan? plan)
     {
         var text = new InputForm { Table = plan }.Write();
-        if (problem.Length == 0) Assert.Equal(plan.Columns.Count, InputForm.Read(text).Table!.Columns.Count);
+        if (problem.Length == 0) Assert.Equal(plan!.Columns.Count, InputForm.Read(text).Table!.Columns.Count);
         else Assert.Contains(problem, Assert.Throws<FormatException>(() => InputForm.Read(text)).Message, StringComparison.Ordinal);
     }
 

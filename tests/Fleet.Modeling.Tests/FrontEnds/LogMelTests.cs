@@ -1,7 +1,6 @@
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Media;
 using Fleet.Modeling.FrontEnds;
-using Fleet.Quantization.Media;
 using Fleet.TestKit;
 
 namespace Fleet.Modeling.Tests.FrontEnds;

@@ -1,5 +1,4 @@
 using Fleet.Contracts.Inputs;
-using Fleet.Modeling.Data;
 using Fleet.Modeling.Students;
 using Fleet.Modeling.Students.Layers;
 using Fleet.Modeling.Torch;

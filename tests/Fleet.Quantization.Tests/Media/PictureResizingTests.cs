@@ -1,5 +1,4 @@
 using Fleet.Contracts.Media;
-using Fleet.Quantization.Media;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Tests.Models;
 using Google.Protobuf;

@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using Fleet.Contracts.Media;
-using Fleet.Quantization.Media;
 
 namespace Fleet.Quantization.Tests.Media;
 

@@ -1,7 +1,6 @@
 using System.Text;
 using Fleet.Contracts.Media;
 using Fleet.Contracts.Tensors;
-using Fleet.Quantization.Media;
 using Fleet.Quantization.Samples;
 using Microsoft.ML.OnnxRuntime.Tensors;
 

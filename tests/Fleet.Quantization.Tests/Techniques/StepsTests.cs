@@ -133,8 +133,9 @@ public sealed class StepsTests
             .Node("Gemm", ["s", "w", "b"], "y", node => node.With("beta", 0.5f).With("alpha", 2f)).Output("y", -1, 5).Build();
         using var prepared = new Prepared(model);
         float[] Moved(QuantizationSource source) => source.Model.Graph.Constant("b")!.ToSingles();
-        var exact = Moved(KnownTechniques.BiasCorrection.Apply(prepared.Source, Scheme, None, TestContext.Current.CancellationToken));
-        var rough = Moved(KnownTechniques.BiasCorrection.ApplyRoughly(prepared.Source, Scheme, None, TestContext.Current.CancellationToken));
+        var (correction, token) = (KnownTechniques.BiasCorrection, TestContext.Current.CancellationToken);
+        var exact = Moved(correction.Apply(prepared.Source, Scheme, None, token));
+        var rough = Moved(correction.ApplyRoughly(prepared.Source, Scheme, None, token));
         Assert.NotEqual(Moved(prepared.Source), exact);
         Assert.All(exact.Zip(rough), pair => Assert.Equal(pair.First, pair.Second, 1e-4));
     }

@@ -3,8 +3,8 @@ using static TorchSharp.torch;
 namespace Fleet.Modeling.Students.Layers;
 
 /// <summary>
-/// Weights, batch normalization, ReLU unless another activation is named. The weights have no bias: normalization would take it out again, and has one itself,
-/// which is what the exported layer adds.
+/// Weights, batch normalization, ReLU unless another activation is named. The weights have no bias: normalization would take it out again,
+/// and has one itself, which is what the exported layer adds.
 /// </summary>
 internal abstract record NormalizedLayer : WeightedLayer
 {

@@ -1,5 +1,4 @@
 using Fleet.Contracts.Inputs;
-using Fleet.Modeling.Data;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
 using DataType = Fleet.Quantization.Onnx.Protos.TensorProto.Types.DataType;

@@ -1,5 +1,4 @@
 using Fleet.Contracts.Inputs;
-using Fleet.Modeling.Data;
 using Fleet.Quantization.Onnx;
 using static TorchSharp.torch;
 

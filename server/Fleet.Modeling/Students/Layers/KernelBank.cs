@@ -8,8 +8,8 @@ namespace Fleet.Modeling.Students.Layers;
 /// Fixed kernels over series, each at every dilation, and where each one answers: a ramp of its standardised value, from 0 at a threshold
 /// to 1 a little above it, whose mean over time is the share of values above the threshold (MiniRocket: Dempster, Schmidt, Webb,
 /// arXiv 2012.08791, whose step is the limit of the ramp). Only the thresholds are trained. Kernels have nine weights, three of them 2 and
-/// six -1, which tells a shape whatever its level; one more of each channel has nine of 1 and a ramp over nearly all values, which tells the
-/// level. 8 bits lose nothing of them.
+/// six -1, which tells a shape whatever its level; one more of each channel has nine of 1 and a ramp over nearly all values, which tells
+/// the level. 8 bits lose nothing of them.
 /// </summary>
 /// <param name="Kernels">Kernels at each dilation, at least one for each channel and cut to a multiple of the channels; one more a channel
 /// tells its level.</param>

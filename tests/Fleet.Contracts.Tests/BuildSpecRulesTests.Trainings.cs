@@ -42,6 +42,12 @@ public sealed partial class BuildSpecRulesTests
             {
                 Distillation = new DistillationSpec { Losses = [new LossSpec { Loss = "dkd" }] },
             }, "loss 'dkd' needs classes, and data.task is 'multiLabel'; use one of attention, feature, logit"),
+        ["grid of a recurrent student"] = (
+            spec => spec with
+            {
+                Student = spec.Student! with { Family = "gru" },
+                QuantizationAware = new QuantizationAwareSpec { Method = "qat" },
+            }, "quantizationAware knows no recurrent layers, which static int8 leaves float"),
         ["grid where samples have several labels"] = (
             spec => Data(spec, data => data with { Task = ModelTask.MultiLabel }) with
             {

@@ -55,8 +55,17 @@ internal static partial class ModelsCommand
                 throw new FleetException("Name a build spec, or data with --data.") { Code = ExitCode.Usage };
             if (fromData.IsGiven(call))
             {
-                if (fromData.RollsOut(call)) await RollOutFromDataAsync(call, fromData, call.Get(output), cancellationToken);
-                else await BuildFromDataAsync(call, fromData, call.Get(output), cancellationToken);
+                if (!fromData.RollsOut(call))
+                {
+                    await BuildFromDataAsync(call, fromData, call.Get(output), cancellationToken);
+                    return;
+                }
+                if (call.Get(local))
+                    throw new FleetException("--rollout builds on the server, which releases what it built: leave --local out.")
+                    {
+                        Code = ExitCode.Usage,
+                    };
+                await RollOutFromDataAsync(call, fromData, call.Get(output), call.Get(follow), cancellationToken);
                 return;
             }
             var file = call.Find(spec)!;

@@ -105,7 +105,7 @@ internal static partial class ModelsCommand
         /// <summary>What is searched; the server is asked only where a device is named.</summary>
         public async Task<BuildSpec> SpecAsync(Call call, DataSpec data, CancellationToken cancellationToken)
         {
-            if (call.Get(_profile) is not null && call.Get(_device) is not null)
+            if (call.Get(_profile) is not null && call.Get(_device) is not null && !RollsOut(call))
                 throw new FleetException("--device names a profile by its device, and --profile names one: leave one out.")
                 {
                     Code = ExitCode.Usage,
@@ -132,14 +132,17 @@ internal static partial class ModelsCommand
                 : spec;
         }
 
-        private static async Task<HardwareProfile> ProfileOfAsync(Call call, string id, CancellationToken cancellationToken)
+        private async Task<HardwareProfile> ProfileOfAsync(Call call, string id, CancellationToken cancellationToken)
         {
             var device = await call.Client.GetDeviceAsync(id, cancellationToken);
             var name = device.Profile ?? throw new FleetException(
-                $"Device {id} matches no hardware profile, so that nothing is known to build for; name one with --profile.");
+                $"Device {id} matches no hardware profile, so that nothing is known to build for; name one with --profile{Where(call)}.");
             return BuiltInProfiles.Find(name) ?? throw new FleetException(
-                $"Device {id} has profile '{name}', which is not built in: give its file with --profile.");
+                $"Device {id} has profile '{name}', which is not built in: give its file with --profile{Where(call)}.");
         }
+
+        /// <summary>With a rollout a device is where the model goes; without one it only names a profile.</summary>
+        private string Where(Call call) => RollsOut(call) ? "" : " in place of --device";
 
         private static string NameOf(string path)
         {
@@ -163,13 +166,14 @@ internal static partial class ModelsCommand
     }
 
     /// <summary>From data to a device that serves: the server builds, what it made is released and rolled out.</summary>
-    private static async Task RollOutFromDataAsync(Call call, DataOptions options, string? output, CancellationToken cancellationToken)
+    private static async Task RollOutFromDataAsync(
+        Call call, DataOptions options, string? output, bool asLines, CancellationToken cancellationToken)
     {
         var device = options.Device(call);
         var spec = await UnderstoodAsync(call, options, cancellationToken);
         if (!call.Client.Address.Url.IsLoopback)
             call.Shell.WriteHint($"The server's worker looks on its own machine for {spec.Data!.Train}.");
-        var build = await WaitAsync(call, await call.Client.StartBuildAsync(spec, cancellationToken), asLines: false, cancellationToken);
+        var build = await WaitAsync(call, await call.Client.StartBuildAsync(spec, cancellationToken), asLines, cancellationToken);
         RequireBuilt(build);
         var report = await call.Client.GetReportAsync(build.Id, cancellationToken);
         if (!call.Json) BuildTables.Write(call.Shell, report);

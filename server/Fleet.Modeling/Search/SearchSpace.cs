@@ -25,8 +25,10 @@ internal static class SearchSpace
     private const int LongestRecurrence = 128;
 
     /// <summary>The families that take samples of such a shape.</summary>
-    public static IReadOnlyList<string> FamiliesFor(DataSet data)
-        => [.. Taking(data).Where(family => family != "gru" || data.Training.SampleShape[^1] <= LongestRecurrence)];
+    /// <param name="data">The data.</param>
+    /// <param name="onGrid">True where students are trained on in the integers of a scheme, which knows no recurrent layers.</param>
+    public static IReadOnlyList<string> FamiliesFor(DataSet data, bool onGrid = false)
+        => [.. Taking(data).Where(family => family != "gru" || !onGrid && data.Training.SampleShape[^1] <= LongestRecurrence)];
 
     private static string[] Taking(DataSet data) => data.Training switch
     {

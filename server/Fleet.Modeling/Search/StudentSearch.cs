@@ -92,7 +92,7 @@ internal sealed class StudentSearch(BuildSpec spec, DataSet data, HardwareProfil
         }
         var profile = profiles.FirstOrDefault(profile => profile.Matches(ThisMachine.Facts)) ?? profiles[0];
         var found = new List<Candidate>();
-        foreach (var family in SearchSpace.FamiliesFor(data))
+        foreach (var family in SearchSpace.FamiliesFor(data, onGrid: spec.QuantizationAware is not null))
         {
             foreach (var depth in SearchSpace.DepthsOf(family))
             {

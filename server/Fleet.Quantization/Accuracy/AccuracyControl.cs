@@ -68,15 +68,42 @@ internal sealed class AccuracyControl(
         var (recipe, cleanest) = Cleanest(plain, made, cancellationToken);
         if (recipe.Techniques.Count > 0) search = new RecipeSearch(scheme, recipe, cleanest, judge, cancellationToken);
         var found = Found(search, maximumLoss, aim, cancellationToken);
-        if (!MakesExactly || found.IsHopeless || Deadline.HasPassed || !found.Techniques.Any(technique => technique.SeesOthers))
-            return found;
-        // What techniques find is found again for the layers that remain alone, not for each model that is tried.
+        return MakesExactly && !found.IsHopeless && !Deadline.HasPassed ? Exactly(found, search, cancellationToken) : found;
+    }
+
+    /// <summary>
+    /// The same with what techniques find of the layers that remain alone, and how they add up, which is too much for each model that is
+    /// tried; the one given where that is no better.
+    /// </summary>
+    private ControlledModel Exactly(ControlledModel found, RecipeSearch search, CancellationToken cancellationToken)
+    {
+        var recipe = search.Recipe with
+        {
+            Techniques = [.. Helpers().Where(technique => technique.FindsMoreExactly || found.Techniques.Contains(technique))],
+        };
+        if (!recipe.Techniques.Any(technique => technique.SeesOthers)) return found;
         say?.Invoke("what was found, made exactly");
         var returned = found.Returned.Select(one => one.Output).ToHashSet();
-        return Deadline.Within(() => search.With(returned), cancellationToken) is { } exact && exact.Judged.Loss <= found.Judged.Loss
-            ? found with { Model = exact.Model, Judged = exact.Judged, IsRough = false }
-            : found;
+        if (Deadline.Within(() => search.Exactly(recipe, returned), cancellationToken) is not { } exact
+            || !IsBetter(exact.Judged, found.Judged))
+            return found;
+        var plain = _samples.SignalToNoiseOf(scheme.Apply(recipe.From, returned), scheme.Name);
+        return exact with
+        {
+            Returned = found.Returned,
+            Ranking = found.Ranking,
+            IsCutShort = found.IsCutShort,
+            SignalToNoise = (plain, _samples.SignalToNoiseOf(exact.Model, scheme.Name)),
+        };
     }
+
+    /// <summary>What may help the scheme with this model.</summary>
+    private IEnumerable<ITechnique> Helpers() => scheme.Helpers.Select(KnownTechniques.Of)
+        .Where(technique => (source.Samples is not null || !technique.NeedsSamples) && technique.Suits(source.Model.Graph));
+
+    /// <summary>Where both decide alike, which labels of few samples hardly tell apart, the closer one is better.</summary>
+    private static bool IsBetter(Judged one, Judged other) => one.Loss < other.Loss
+        || one.Loss == other.Loss && one.Closeness.SignalToNoise > other.Closeness.SignalToNoise;
 
     /// <summary>About the best, with as few operators in float as it takes.</summary>
     private ControlledModel Found(RecipeSearch search, double maximumLoss, double aim, CancellationToken cancellationToken)
@@ -160,10 +187,7 @@ internal sealed class AccuracyControl(
     /// </summary>
     private (Recipe Recipe, ModelProto Model) Cleanest(Recipe best, ModelProto made, CancellationToken cancellationToken)
     {
-        ITechnique[] techniques = [
-            .. scheme.Helpers.Select(KnownTechniques.Of)
-                .Where(technique => (source.Samples is not null || !technique.NeedsSamples) && technique.Suits(source.Model.Graph)),
-        ];
+        ITechnique[] techniques = [.. Helpers()];
         if (techniques.Length == 0) return (best, made);
         var (changed, dropped) = (source, new List<ITechnique>());
         var plain = _samples.SignalToNoiseOf(made, scheme.Name);

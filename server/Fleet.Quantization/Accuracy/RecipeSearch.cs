@@ -42,8 +42,8 @@ internal sealed class RecipeSearch
         return Best;
     }
 
-    /// <summary>What the best recipe makes with these operators in float.</summary>
-    public ControlledModel With(IReadOnlySet<string> keptFloat) => Made(Recipe, keptFloat);
+    /// <summary>What a recipe makes with these operators in float.</summary>
+    public ControlledModel Exactly(Recipe recipe, IReadOnlySet<string> keptFloat) => Made(recipe, keptFloat);
 
     /// <summary>About what the best recipe makes with these operators in float; it costs a fraction.</summary>
     public ControlledModel Roughly(IReadOnlySet<string> keptFloat) => Made(Recipe, keptFloat, roughly: true);

@@ -12,7 +12,7 @@ namespace Fleet.Quantization.Accuracy;
 /// </summary>
 internal sealed class TailRun : IDisposable
 {
-    /// <summary>Bytes of activations that may be held, by estimate.</summary>
+    /// <summary>Bytes of activations that may be held: by estimate before it begins, and as they are once it runs.</summary>
     private const long HeldBytes = 256L << 20;
 
     /// <summary>What is held of a sample at a time, in largest activations.</summary>
@@ -34,12 +34,13 @@ internal sealed class TailRun : IDisposable
     public static TailRun? Over(QuantizationSource from, IFeedSource samples, CancellationToken cancellationToken)
     {
         if (from.Samples is not { Count: > 0 } counted || from.Histograms.Count == 0) return null;
+        using (var first = samples.Batches(1).FirstOrDefault())
+        {
+            if (first is not { CarriesState: false }) return null;
+        }
         var largest = from.Histograms.Values.Max(histogram => histogram.Count) / counted.Count;
         if (largest * sizeof(float) * HeldActivations * samples.Count > HeldBytes) return null;
-        var run = StretchedRun.Over(from.Model.Model, samples, cancellationToken);
-        if (!run.CarriesState) return new TailRun(from.Model.Model, run, cancellationToken);
-        run.Dispose();
-        return null;
+        return new TailRun(from.Model.Model, StretchedRun.Over(from.Model.Model, samples, cancellationToken), cancellationToken);
     }
 
     /// <summary>How clean the output of a model is, in decibels; null where that cannot be told so.</summary>
@@ -50,7 +51,7 @@ internal sealed class TailRun : IDisposable
         if (_isOver) return null;
         if (!_model.Graph.Node.Any(node => node.Output.Contains(first))) return null;
         _isOver = !_run.Until(_model, first, _ => { }, _cancellationToken)
-            || (_reference ??= _run.Rest(_model, _cancellationToken)) is null;
+            || _run.HeldBytes > HeldBytes || (_reference ??= _run.Rest(_model, _cancellationToken)) is null;
         return !_isOver && _run.Rest(model, _cancellationToken) is { } outputs && outputs.Length == _reference!.Length
             ? Judgement.SignalToNoise(outputs, _reference)
             : null;

@@ -37,6 +37,10 @@ internal sealed class BiasCorrection : ITechnique
     public bool SeesOthers => true;
 
     /// <inheritdoc/>
+    /// <remarks>What one layer shifts another shifts on.</remarks>
+    public bool FindsMoreExactly => true;
+
+    /// <inheritdoc/>
     public bool Suits(OnnxGraph graph)
         => graph.Graph.Node.Any(node => WeightedOperator.At(node, graph) is { } layer && TakesBias(layer, graph));
 

@@ -18,6 +18,9 @@ internal interface ITechnique
     /// <summary>True where what it finds of an operator depends on which others stay float.</summary>
     bool SeesOthers => false;
 
+    /// <summary>True where it finds more when it is not applied roughly, even with every operator quantized.</summary>
+    bool FindsMoreExactly => false;
+
     /// <summary>True when there is something in <paramref name="graph"/> that it could change.</summary>
     bool Suits(OnnxGraph graph);
 

@@ -20,8 +20,9 @@ internal sealed partial class StretchedRun : IDisposable
     {
     }
 
-    /// <summary>True where samples are the steps of a sequence.</summary>
-    public bool CarriesState => _feeds.Any(feed => feed.CarriesState);
+    /// <summary>Bytes of tensors of numbers that are held of all samples.</summary>
+    public long HeldBytes => _held.SelectMany(held => held.Values).Select(value => value.GetTensorTypeAndShape())
+        .Sum(tensor => tensor.IsString ? 0 : tensor.ElementCount * sizeof(float));
 
     /// <summary>Begins with the inputs.</summary>
     /// <param name="model">Carries the state through samples that are the steps of a sequence: whatever is run later sees the states of

@@ -15,6 +15,8 @@ public static partial class BuildSpecRules
             "quantizationAware is not for data.task 'detection': the grid of a detector is found after training.");
         problems.Require(build.Data?.Task is not ModelTask.MultiLabel,
             "quantizationAware is not for data.task 'multiLabel': such a student is quantized after training.");
+        problems.Require(build.Student?.Family != "gru" && (spec.Method != "qkd" || build.Teacher?.Family != "gru"),
+            "quantizationAware knows no recurrent layers, which static int8 leaves float: name another family than 'gru'.");
         problems.OneOf("quantizationAware.method", spec.Method, QuantizationAwareMethods);
         problems.Require(
             spec.Method == "qat" || build.Data?.Task is null or ModelTask.Classification or ModelTask.MultiLabel,

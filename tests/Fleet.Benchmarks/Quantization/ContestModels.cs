@@ -29,19 +29,17 @@ internal static class ContestModels
         var known = BenchmarkModels.All().ToDictionary(model => model.Name);
         BenchmarkModel Of(string name, string file, Func<int, int, IReadOnlyList<KeyValuePair<string, NpyArray>[]>> samples)
             => new(name, Path.IsPathRooted(file) ? file : Path.Combine(folder, file), samples);
-        const string FourBit = "Weights of 4 bits are not made at effort fast, unless size is the goal.";
         const string Trained = "trained for 130 s by `contest_models.py`: none was found in a registry; ";
         yield return new(known["UltraFace RFB-320"], "`../shared/data`; made-up pictures");
         yield return new(Of("CCT-2", "cct.onnx", (count, seed) => Garments("image", count, seed)), Trained + "Fashion-MNIST");
         yield return new(Of("TinyViT", "tinyvit.onnx", (count, seed) => Garments("image", count, seed)), Trained + "Fashion-MNIST")
         {
-            Cause = FourBit,
+            Cause = "our file of 4-bit weights is 3 % smaller than the peer's, and 0.4 of 29 dB less close.",
         };
         yield return new(Of("decoder, trained", "decoder.onnx", (count, seed) => Text("tokens", count, seed)),
             Trained + "Tiny Shakespeare")
         {
-            Cause = "weights whose products cannot saturate take 0.5 to 1.1 of 50 dB from dynamic int8, which is as fast as the peer's. "
-                + FourBit,
+            Cause = "weights whose products cannot saturate take 0.5 to 1.5 of 50 dB from dynamic int8, which is as fast as the peer's.",
         };
         yield return new(Of("decoder, GPT-2 shape", GptTiny(), Tokens), "`../shared/data`, random weights; drawn tokens")
         {

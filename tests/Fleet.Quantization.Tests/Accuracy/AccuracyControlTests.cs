@@ -104,8 +104,9 @@ public sealed class AccuracyControlTests
         Assert.Equal([KnownTechniques.BiasCorrection], controlled.Techniques);
         Assert.Equal(3, controlled.Returned.Count);
         // The plain model, the one that shifts are found of and the corrected one; one without techniques; one for each layer that is
-        // ranked; the most that may return, since fewer are not expected to be enough; and again the one of shifts, and the last.
-        Assert.Equal((1 + 1 + 1) + 1 + 6 + 1 + (1 + 1), chain.ModelsMade);
+        // ranked; the most that may return, since fewer are not expected to be enough; and again the one of shifts and the last,
+        // beside the plain one with as many in float.
+        Assert.Equal((1 + 1 + 1) + 1 + 6 + 1 + (1 + 1 + 1), chain.ModelsMade);
         Assert.Equal(controlled.Requantize(controlled.Returned.Select(one => one.Output).ToHashSet()), controlled.Model);
     }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Tasks;
 using Fleet.Modeling.Data.Vibration;
@@ -78,7 +79,7 @@ internal static class DataSets
             throw new BuildException(
                 $"{train.Source} leaves {training.Count} training and {judged.Count} test "
                     + $"samples{(classes.Count > 0 ? $" for {classes.Count} classes" : "")}; give more samples or other shares "
-                    + $"(data.validationShare {spec.ValidationShare}, data.testShare {spec.TestShare}).");
+                    + $"({Shares(spec, ", ")}).");
         if (task is ModelTask.Classification or ModelTask.MultiLabel && !spec.IsUnlabelled)
             RequireEveryClass(training, [validation, judged], classes, spec, train.Source);
         TablePlan? plan = null;
@@ -129,10 +130,16 @@ internal static class DataSets
             $"{source} leaves no training sample of {(training.Labels is LabelSets ? "label" : "class")} '{classes[absent]}'; "
                 + (elsewhere > 0
                     ? $"{elsewhere} of it are held out{(training.Origins is null ? "" : ", for samples of one origin stay together")}. "
-                        + $"Give more samples of it, or lower data.validationShare ({spec.ValidationShare}) or data.testShare "
-                        + $"({spec.TestShare})."
+                        + $"Give more samples of it, or lower {Shares(spec, " or ")}."
                     : "give samples of it, or remove it from data.classes."));
     }
+
+    /// <summary>The shares that are held out, each with its key; folds take the place of validation samples.</summary>
+    private static string Shares(DataSpec spec, string between) => string.Join(between, [
+        .. spec.Folds is null ? [string.Create(CultureInfo.InvariantCulture, $"data.validationShare {spec.ValidationShare}")]
+            : Array.Empty<string>(),
+        string.Create(CultureInfo.InvariantCulture, $"data.testShare {spec.TestShare}"),
+    ]);
 
     private static int[] Held(SampleSet samples, int classes)
     {

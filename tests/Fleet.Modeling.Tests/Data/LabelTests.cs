@@ -110,7 +110,12 @@ public sealed class LabelTests : IDisposable
     [Fact]
     public void Class_whose_only_sample_is_held_out_is_refused_with_where_it_went()
         => AssertSays(Refused(Npz(Numbers(i => i == 3 ? 2 : i % 2)) with { TestShare = 0.5 }),
-            "no training sample of class '2'", "1 of it are held out", "data.testShare (0.5)");
+            "no training sample of class '2'", "1 of it are held out", "lower data.validationShare 0.1 or data.testShare 0.5.");
+
+    [Fact]
+    public void Share_that_folds_take_the_place_of_is_no_remedy()
+        => AssertSays(Refused(Npz(Numbers(i => i == 3 ? 2 : i % 2)) with { TestShare = 0.5, Folds = 4 }),
+            "no training sample of class '2'", "Give more samples of it, or lower data.testShare 0.5.");
 
     [Fact]
     public void One_hot_rows_are_classes()

@@ -91,6 +91,7 @@ internal static class DataSets
             (training, validation, judged) = (Encoded(training), Encoded(validation), Encoded(judged));
             if (unlabelled is not null) unlabelled = Encoded(unlabelled);
         }
+        var inputForm = InputForms.Of(plan, train, out var unreadable);
         return new DataSet(training, validation, judged, classes)
         {
             Unlabelled = unlabelled,
@@ -98,11 +99,12 @@ internal static class DataSets
             Form = spec.Detection,
             ChannelNames = plan is null ? train.ChannelNames : [.. plan.Columns.SelectMany(column => column.ValueNames())],
             Table = plan,
-            InputForm = InputForms.Of(plan, train),
+            InputForm = inputForm,
             Preprocessing = train.Preprocessing,
             FrontEnd = frontEnd,
             Notes = [
                 .. train.Notes,
+                .. unreadable is null ? Array.Empty<string>() : [unreadable],
                 .. isLast
                     ? [$"Samples of ({Text(train.SampleShape)}) have their channels last, and become "
                         + $"({Text(training.Given().SampleShape)}) with them in front; data.layout says otherwise."]

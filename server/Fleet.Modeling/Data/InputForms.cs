@@ -6,11 +6,14 @@ namespace Fleet.Modeling.Data;
 /// <summary>Says how a device makes samples of what an application has, as training made them.</summary>
 internal static class InputForms
 {
-    /// <summary>The form of a data set; null where applications give tensors.</summary>
+    /// <summary>
+    /// The form of a data set; null where applications give tensors. A model is of use without it, and one whose form breaks a rule would
+    /// be refused by devices: such a form is left out.
+    /// </summary>
     /// <param name="table">How rows of a table became samples; null where there is none.</param>
     /// <param name="train">What was learned from.</param>
-    /// <exception cref="BuildException">A device would not read it.</exception>
-    public static InputForm? Of(TablePlan? table, RawSamples train)
+    /// <param name="problem">Why it was left out, in sentences with the remedy; null where it was not.</param>
+    public static InputForm? Of(TablePlan? table, RawSamples train, out string? problem)
     {
         var form = (table, train.Preprocessing) switch
         {
@@ -19,10 +22,20 @@ internal static class InputForms
             (_, { } used) => new InputForm { Picture = used },
             _ => null,
         };
+        problem = null;
         if (form is null) return null;
-        return InputForm.ProblemOf(form) is { } problem
-            ? throw new BuildException($"{train.Source}: {problem} A device would not read it: rename or shorten it, or leave columns out "
-                + "(data.table.without).")
-            : form;
+        try
+        {
+            // As a device reads it: what it would refuse is known here.
+            InputForm.Read(form.Write()).Reader();
+            return form;
+        }
+        catch (FormatException e)
+        {
+            problem = $"Applications give tensors to the model, and not {(table is null ? "what the files hold" : "rows of the table")}, "
+                + $"which a device could not read: {e.Message}"
+                + (table is null ? "" : " Rename or shorten it, or leave columns out (data.table.without).");
+            return null;
+        }
     }
 }

@@ -30,7 +30,9 @@ internal readonly record struct ClassDecision(int Class, float Probability)
     {
         var probabilities = scores.ToArray();
         if (AreProbabilities(scores)) return probabilities;
-        TensorPrimitives.SoftMax(scores, probabilities);
+        // The largest becomes 0: no overflow.
+        TensorPrimitives.Subtract(scores, TensorPrimitives.Max(scores), probabilities);
+        TensorPrimitives.SoftMax(probabilities, probabilities);
         return probabilities;
     }
 

@@ -67,6 +67,28 @@ internal static class Datatypes
         };
     }
 
+    /// <summary>The elements of a tensor of numbers of any type as 32-bit floats; empty when it holds texts.</summary>
+    /// <remarks><inheritdoc cref="Singles" path="/remarks"/></remarks>
+    public static ReadOnlySpan<float> Numbers(OrtValue tensor)
+    {
+        var element = tensor.GetTensorTypeAndShape().ElementDataType;
+        if (element == TensorElementType.String) return default;
+        var data = tensor.GetTensorMutableRawData();
+        return element switch
+        {
+            TensorElementType.Bool => Convert<bool>(data, value => value ? 1 : 0),
+            TensorElementType.UInt8 => Convert<byte>(data, value => value),
+            TensorElementType.UInt16 => Convert<ushort>(data, value => value),
+            TensorElementType.UInt32 => Convert<uint>(data, value => value),
+            TensorElementType.UInt64 => Convert<ulong>(data, value => value),
+            TensorElementType.Int8 => Convert<sbyte>(data, value => value),
+            TensorElementType.Int16 => Convert<short>(data, value => value),
+            TensorElementType.Int32 => Convert<int>(data, value => value),
+            TensorElementType.Int64 => Convert<long>(data, value => value),
+            _ => Singles(tensor),
+        };
+    }
+
     private static float[] Convert<T>(ReadOnlySpan<byte> data, Func<T, float> convert)
         where T : struct
     {

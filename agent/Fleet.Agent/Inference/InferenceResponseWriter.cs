@@ -1,7 +1,5 @@
-using System.Runtime.InteropServices;
 using System.Text.Json;
 using Microsoft.ML.OnnxRuntime;
-using Microsoft.ML.OnnxRuntime.Tensors;
 
 namespace Fleet.Agent.Inference;
 
@@ -10,8 +8,6 @@ namespace Fleet.Agent.Inference;
 /// </summary>
 internal static class InferenceResponseWriter
 {
-    private delegate void WriteElement<T>(Utf8JsonWriter writer, T value);
-
     /// <summary>Writes a response and returns the length of its JSON part; what follows is binary data.</summary>
     /// <exception cref="InferenceException">A value cannot be written as JSON.</exception>
     public static int Write(
@@ -41,7 +37,7 @@ internal static class InferenceResponseWriter
                 else
                 {
                     json.WriteStartArray("data"u8);
-                    WriteData(json, tensor, value);
+                    ElementWriter.Write(json, tensor, value, 0, checked((int)value.GetTensorTypeAndShape().ElementCount));
                     json.WriteEndArray();
                 }
                 json.WriteEndObject();
@@ -56,61 +52,4 @@ internal static class InferenceResponseWriter
         }
         return length;
     }
-
-    private static void WriteData(Utf8JsonWriter json, OnnxTensor tensor, OrtValue value)
-    {
-        if (tensor.Element == TensorElementType.String)
-        {
-            for (var i = 0; i < value.GetTensorTypeAndShape().ElementCount; i++) json.WriteStringValue(value.GetStringElementAsSpan(i));
-            return;
-        }
-        switch (tensor.Element)
-        {
-            case TensorElementType.Float16 or TensorElementType.BFloat16 or TensorElementType.Float:
-                foreach (var element in Datatypes.Singles(value))
-                    json.WriteNumberValue(float.IsFinite(element) ? element : throw NotFinite(tensor, element));
-                break;
-            case TensorElementType.Double:
-                Each<double>((writer, element)
-                    => writer.WriteNumberValue(double.IsFinite(element) ? element : throw NotFinite(tensor, element)));
-                break;
-            case TensorElementType.Int8:
-                Each<sbyte>(static (writer, element) => writer.WriteNumberValue(element));
-                break;
-            case TensorElementType.Int16:
-                Each<short>(static (writer, element) => writer.WriteNumberValue(element));
-                break;
-            case TensorElementType.Int32:
-                Each<int>(static (writer, element) => writer.WriteNumberValue(element));
-                break;
-            case TensorElementType.Int64:
-                Each<long>(static (writer, element) => writer.WriteNumberValue(element));
-                break;
-            case TensorElementType.UInt8:
-                Each<byte>(static (writer, element) => writer.WriteNumberValue(element));
-                break;
-            case TensorElementType.UInt16:
-                Each<ushort>(static (writer, element) => writer.WriteNumberValue(element));
-                break;
-            case TensorElementType.UInt32:
-                Each<uint>(static (writer, element) => writer.WriteNumberValue(element));
-                break;
-            case TensorElementType.UInt64:
-                Each<ulong>(static (writer, element) => writer.WriteNumberValue(element));
-                break;
-            case TensorElementType.Bool:
-                Each<bool>(static (writer, element) => writer.WriteBooleanValue(element));
-                break;
-        }
-
-        void Each<T>(WriteElement<T> write)
-            where T : unmanaged
-        {
-            foreach (var element in MemoryMarshal.Cast<byte, T>(value.GetTensorMutableRawData())) write(json, element);
-        }
-    }
-
-    private static InferenceException NotFinite(OnnxTensor tensor, double value)
-        => new(500,
-            $"Output '{tensor.Name}' holds {value}, which JSON cannot express; ask for it with \"parameters\":{{\"binary_data\":true}}.");
 }

@@ -57,7 +57,7 @@ internal sealed partial class InferenceServer
         {
             List<string> names = [.. model.Outputs.Select(output => output.Name)];
             using var outputs = model.Run([input.Name], [input.Value], names);
-            PredictionWriter.Write(response, model.Description, [.. names.Zip(outputs)], unknown);
+            PredictionWriter.Write(response, model.Description, [.. model.Outputs.Zip(outputs)], unknown);
         }
         catch (OnnxRuntimeException e)
         {

@@ -8,26 +8,30 @@ namespace Fleet.Agent.Inference;
 /// <summary>Writes what a model answered in the words of its task: <c>{"predictions": [...]}</c>, one for each instance.</summary>
 internal static class PredictionWriter
 {
+    private delegate void WriteInstance(int instance);
+
     /// <summary>Writes the answer.</summary>
     /// <param name="buffer">Where it goes.</param>
     /// <param name="model">The model.</param>
-    /// <param name="outputs">All outputs, each with its first axis counting the instances.</param>
+    /// <param name="outputs">All outputs, those that are answered with their first axis counting the instances.</param>
     /// <param name="unknown">Of each instance, the parts that hold words which training did not meet.</param>
     /// <exception cref="InferenceException">Outputs are not one for each instance, or hold what JSON cannot express.</exception>
     public static void Write(
-        PooledBuffer buffer, ServedModel model, IReadOnlyList<(string Name, OrtValue Value)> outputs, IReadOnlyList<string>[] unknown)
+        PooledBuffer buffer, ServedModel model, IReadOnlyList<(OnnxTensor Tensor, OrtValue Value)> outputs,
+        IReadOnlyList<string>[] unknown)
     {
         using var json = new Utf8JsonWriter(buffer, InferenceServer.Readable);
+        var write = WriterOf(json, model, outputs, unknown.Length);
         json.WriteStartObject();
         json.WriteStartArray("predictions"u8);
-        for (var instance = 0; instance < unknown.Length; instance++)
+        foreach (var (instance, words) in unknown.Index())
         {
             json.WriteStartObject();
-            Write(json, model, [.. outputs.Select(output => (output.Name, Row(output, instance, unknown.Length)))]);
-            if (unknown[instance].Count > 0)
+            write(instance);
+            if (words.Count > 0)
             {
                 json.WriteStartArray("unknown"u8);
-                foreach (var name in unknown[instance]) json.WriteStringValue(name);
+                foreach (var name in words) json.WriteStringValue(name);
                 json.WriteEndArray();
             }
             json.WriteEndObject();
@@ -38,67 +42,84 @@ internal static class PredictionWriter
         json.WriteEndObject();
     }
 
-    private static void Write(Utf8JsonWriter json, ServedModel model, IReadOnlyList<(string Name, float[] Values)> outputs)
+    /// <summary>How an instance is answered. Scores are converted here, once for all instances.</summary>
+    private static WriteInstance WriterOf(
+        Utf8JsonWriter json, ServedModel model, IReadOnlyList<(OnnxTensor Tensor, OrtValue Value)> outputs, int count)
     {
         // The release's first output is the one that matters, wherever the graph has it.
-        var main = model.Outputs is [var first, ..] ? outputs.FirstOrDefault(output => output.Name == first.Name).Values : null;
-        main ??= outputs[0].Values;
-        switch (model.TaskOf())
+        var main = outputs.FirstOrDefault(output => model.Outputs is [var first, ..] && output.Tensor.Name == first.Name, outputs[0]);
+        var (task, classes) = (model.TaskOf(), model.Classes);
+        if (task == ModelTask.Regression)
         {
-            case ModelTask.Classification when main.Length == model.Classes.Count && main.Length > 0:
-                var (decided, probabilities) = (ClassDecision.Of(main).Class, ClassDecision.Probabilities(main));
-                json.WriteString("class"u8, model.Classes[decided]);
-                Write(json, "probability", probabilities[decided]);
-                Write(json, "probabilities", model.Classes, probabilities);
-                break;
-            case ModelTask.MultiLabel when main.Length == model.Classes.Count:
-                json.WriteStartArray("labels"u8);
-                foreach (var (label, logit) in model.Classes.Zip(main))
-                {
-                    if (LabelSetScore.IsGiven(logit)) json.WriteStringValue(label);
-                }
-                json.WriteEndArray();
-                Write(json, "probabilities", model.Classes, Array.ConvertAll(main, logit => 1 / (1 + MathF.Exp(-logit))));
-                break;
-            case ModelTask.Regression when main.Length == 1:
-                Write(json, "value", main[0]);
-                break;
-            case ModelTask.Regression:
-                Write(json, "values", main);
-                break;
-            default:
-                json.WriteStartObject("outputs"u8);
-                foreach (var (name, values) in outputs) Write(json, name, values);
-                json.WriteEndObject();
-                break;
+            var width = WidthOf(main, count);
+            return instance =>
+            {
+                json.WritePropertyName(width == 1 ? "value"u8 : "values"u8);
+                Write(json, main, instance, width, isList: width != 1);
+            };
         }
+        if (task is ModelTask.Classification or ModelTask.MultiLabel && classes.Count > 0 && WidthOf(main, count) == classes.Count
+            && Datatypes.Numbers(main.Value).ToArray() is { Length: > 0 } scores)
+        {
+            return task == ModelTask.Classification
+                ? instance => WriteClass(json, classes, scores.AsSpan(instance * classes.Count, classes.Count))
+                : instance => WriteLabels(json, classes, scores.AsSpan(instance * classes.Count, classes.Count));
+        }
+        int[] widths = [.. outputs.Select(output => WidthOf(output, count))];
+        return instance =>
+        {
+            json.WriteStartObject("outputs"u8);
+            foreach (var (output, width) in outputs.Zip(widths))
+            {
+                json.WritePropertyName(output.Tensor.Name);
+                Write(json, output, instance, width, isList: true);
+            }
+            json.WriteEndObject();
+        };
     }
 
-    private static float[] Row((string Name, OrtValue Value) output, int instance, int count)
+    private static void WriteClass(Utf8JsonWriter json, IReadOnlyList<string> classes, ReadOnlySpan<float> scores)
     {
-        var values = Datatypes.Singles(output.Value);
-        if (values.IsEmpty) values = Array.ConvertAll(Datatypes.Integers(output.Value), number => (float)number);
-        return output.Value.GetTensorTypeAndShape().Shape is [var rows, ..] && rows == count && values.Length % count == 0
-            ? values.Slice(instance * (values.Length / count), values.Length / count).ToArray()
+        var (decided, probabilities) = (ClassDecision.Of(scores).Class, ClassDecision.Probabilities(scores));
+        json.WriteString("class"u8, classes[decided]);
+        json.WriteNumber("probability"u8, Finite("probability", probabilities[decided]));
+        Write(json, classes, probabilities);
+    }
+
+    private static void WriteLabels(Utf8JsonWriter json, IReadOnlyList<string> labels, ReadOnlySpan<float> logits)
+    {
+        json.WriteStartArray("labels"u8);
+        for (var i = 0; i < logits.Length; i++)
+        {
+            if (LabelSetScore.IsGiven(logits[i])) json.WriteStringValue(labels[i]);
+        }
+        json.WriteEndArray();
+        Write(json, labels, Array.ConvertAll(logits.ToArray(), logit => 1 / (1 + MathF.Exp(-logit))));
+    }
+
+    /// <summary>Values of an output for one instance.</summary>
+    private static int WidthOf((OnnxTensor Tensor, OrtValue Value) output, int count)
+    {
+        var tensor = output.Value.GetTensorTypeAndShape();
+        return tensor.Shape is [var rows, ..] && rows == count ? checked((int)(tensor.ElementCount / count))
             : throw new InferenceException(500,
-                $"Output '{output.Name}' does not have a row for each instance; ask for it at /v2/models/NAME/infer.");
+                $"Output '{output.Tensor.Name}' does not have a row for each instance; ask for it at /v2/models/NAME/infer.");
     }
 
-    private static void Write(Utf8JsonWriter json, string name, IReadOnlyList<string> keys, float[] values)
+    private static void Write(
+        Utf8JsonWriter json, (OnnxTensor Tensor, OrtValue Value) output, int instance, int width, bool isList)
     {
-        json.WriteStartObject(name);
-        foreach (var (key, value) in keys.Zip(values)) Write(json, key, value);
+        if (isList) json.WriteStartArray();
+        ElementWriter.Write(json, output.Tensor, output.Value, instance * width, width);
+        if (isList) json.WriteEndArray();
+    }
+
+    private static void Write(Utf8JsonWriter json, IReadOnlyList<string> keys, float[] probabilities)
+    {
+        json.WriteStartObject("probabilities"u8);
+        foreach (var (key, value) in keys.Zip(probabilities)) json.WriteNumber(key, Finite(key, value));
         json.WriteEndObject();
     }
-
-    private static void Write(Utf8JsonWriter json, string name, float[] values)
-    {
-        json.WriteStartArray(name);
-        foreach (var value in values) json.WriteNumberValue(Finite(name, value));
-        json.WriteEndArray();
-    }
-
-    private static void Write(Utf8JsonWriter json, string name, float value) => json.WriteNumber(name, Finite(name, value));
 
     private static float Finite(string name, float value) => float.IsFinite(value) ? value
         : throw new InferenceException(500, $"The model answered {value} for '{name}', which JSON cannot express.");

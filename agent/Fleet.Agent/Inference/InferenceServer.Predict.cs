@@ -42,8 +42,18 @@ internal sealed partial class InferenceServer
         {
             throw InferenceException.Malformed($"The request is not JSON: {e.Message}");
         }
-        if (request.RootElement.ValueKind == JsonValueKind.Object && request.RootElement.TryGetProperty("instances"u8, out var instances)
-            && instances.ValueKind == JsonValueKind.Array) return request;
+        try
+        {
+            if (request.RootElement.ValueKind == JsonValueKind.Object
+                && request.RootElement.TryGetProperty("instances"u8, out var instances)
+                && instances.ValueKind == JsonValueKind.Array) return request;
+        }
+        catch (InvalidOperationException)
+        {
+            // What is read as JSON without looking into its keys shows here that they are not.
+            request.Dispose();
+            throw InferenceException.Malformed("The request has a key that is not UTF-8.");
+        }
         request.Dispose();
         throw InferenceException.Malformed("""The request must be an object with a list: {"instances": [...]}.""");
     }

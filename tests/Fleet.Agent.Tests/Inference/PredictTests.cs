@@ -50,6 +50,7 @@ public sealed partial class PredictTests(ProtocolTests.SharedHost host) : IClass
     [InlineData("""{"rows":[]}""", """The request must be an object with a list: {"instances": [...]}.""")]
     [InlineData("""[1]""", """The request must be an object with a list: {"instances": [...]}.""")]
     [InlineData("""{"instances":""", "The request is not JSON:")]
+    [InlineData("""{"\ud800abcdef":1}""", "The request has a key that is not UTF-8.")]
     public async Task Row_that_is_none_of_the_table_is_refused_by_name(string request, string message)
     {
         await ServeAsync(Identity(People, 4), ModelTask.Outputs);

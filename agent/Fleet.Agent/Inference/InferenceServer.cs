@@ -67,7 +67,11 @@ internal sealed partial class InferenceServer(ModelTable models, ILogger<Inferen
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _running.Dispose();
+    public void Dispose()
+    {
+        _running.Dispose();
+        _readingLarge.Dispose();
+    }
 
     private LoadedModel Acquire(string name, string? version)
     {

@@ -69,13 +69,17 @@ internal sealed class ModelInstances
                 $"{count:N0} instances of {reader.Width:N0} values are more than one request makes: {MostValues / reader.Width:N0} are.");
         if (input.Shape[0] >= 0 && input.Shape[0] != count)
             throw InferenceException.Malformed($"The model takes {input.Shape[0]} instances at once, not {count}.");
-        var values = new float[count * reader.Width];
+        // Whole numbers stay what they are where nothing is made of them.
+        var numbers = input.Element == TensorElementType.Int64 ? reader as NumbersReader : null;
+        var (values, whole) = (new float[numbers is null ? count * reader.Width : 0], new long[numbers is null ? 0 : count * reader.Width]);
         unknown = new IReadOnlyList<string>[count];
         foreach (var (place, instance) in instances.EnumerateArray().Index())
         {
             try
             {
-                unknown[place] = reader.Read(instance, values.AsSpan(place * reader.Width, reader.Width));
+                unknown[place] = numbers is null
+                    ? reader.Read(instance, values.AsSpan(place * reader.Width, reader.Width))
+                    : numbers.Read(instance, whole.AsSpan(place * reader.Width, reader.Width));
             }
             catch (FormatException e)
             {
@@ -91,8 +95,9 @@ internal sealed class ModelInstances
         if (input.Element == TensorElementType.Float) values.CopyTo(tensor.GetTensorMutableDataAsSpan<float>());
         else
         {
-            var numbers = tensor.GetTensorMutableDataAsSpan<long>();
-            for (var i = 0; i < values.Length; i++) numbers[i] = (long)values[i];
+            var taken = tensor.GetTensorMutableDataAsSpan<long>();
+            whole.CopyTo(taken);
+            for (var i = 0; i < values.Length; i++) taken[i] = (long)values[i];
         }
         return (input.Name, tensor);
     }

@@ -94,6 +94,22 @@ public sealed partial class PredictTests(ProtocolTests.SharedHost host) : IClass
     }
 
     [Fact]
+    public async Task Whole_numbers_stay_what_they_are()
+    {
+        await ServeAsync(TestModels.Identity(_fixture.Folder, OnnxType.Int64), ModelTask.Outputs);
+        var (status, body) = await _fixture.PredictAsync("""{"instances":[[16777217,-9007199254740993]]}""");
+        Assert.True(status == 200, body.ToJsonString());
+        Assert.Equal("""{"outputs":{"y":[16777217,-9007199254740993]}}""", body["predictions"]![0]!.ToJsonString());
+        foreach (var number in (string[])["1.9", "1e30", "9223372036854775808", "\"1\""])
+        {
+            (status, body) = await _fixture.PredictAsync($$"""{"instances":[[1,{{number}}]]}""");
+            Assert.Equal(400, status);
+            Assert.Equal($"Instance 0 (counted from 0): it holds {number} where a whole number of 64 bits is needed.",
+                (string)body["error"]!);
+        }
+    }
+
+    [Fact]
     public async Task Large_requests_are_read_one_after_another_and_hold_no_json_while_they_wait_for_a_run()
     {
         await using var fixture = new HostFixture();

@@ -55,8 +55,21 @@ public sealed class PictureReader : IInstanceReader
         json.WriteString("becomes"u8, _plan.Used.ToString());
     }
 
-    /// <summary>A picture's side that a model takes at most.</summary>
+    /// <summary>A picture's side that a model takes at most, and that an application gives.</summary>
     private const int LongestSide = 16_384;
+
+    // Resizing holds rows of the new width for as many old rows as one new row is made of: long sides take much more than the picture.
+    private static void CheckSides(int width, int height)
+    {
+        if (Math.Max(width, height) > LongestSide)
+            throw new FormatException($"it has {width}x{height} pixels, and a side has up to {LongestSide}: make it smaller");
+    }
+
+    private static Picture Sided(Picture picture)
+    {
+        CheckSides(picture.Width, picture.Height);
+        return picture;
+    }
 
     private static Picture Raw(byte[] bytes, JsonElement instance)
     {
@@ -64,10 +77,11 @@ public sealed class PictureReader : IInstanceReader
             throw new FormatException("b64 is a PNG or JPEG file, which a device does not decode: send its pixels with width and height, "
                 + "or a PPM file");
         var (width, height) = (Side(instance, "width"), Side(instance, "height"));
-        if (width is null && height is null) return PortableImage.Read(bytes);
+        if (width is null && height is null) return Sided(PortableImage.Read(bytes));
         if (width is not { } across || height is not { } down)
             throw new FormatException("it names one of width and height, and needs both");
         Picture.CheckSize(across, down);
+        CheckSides(across, down);
         var pixels = (long)across * down;
         return bytes.Length % pixels == 0 && bytes.Length / pixels is 1 or 3 or 4
             ? new Picture(across, down, bytes.Length == pixels, (int)(bytes.Length / pixels), bytes)
@@ -84,13 +98,18 @@ public sealed class PictureReader : IInstanceReader
         var (height, width) = (rows.GetArrayLength(), rows.EnumerateArray().FirstOrDefault() is { ValueKind: JsonValueKind.Array } first
             ? first.GetArrayLength() : 0);
         Picture.CheckSize(width, height);
+        CheckSides(width, height);
+        // Before memory is taken for what the first row promises.
+        foreach (var row in rows.EnumerateArray())
+        {
+            if (row.ValueKind != JsonValueKind.Array || row.GetArrayLength() != width)
+                throw new FormatException($"its rows must be lists of as many pixels as the first, {width}");
+        }
         var step = rows[0][0].ValueKind == JsonValueKind.Array ? 3 : 1;
         var values = new byte[checked(width * height * step)];
         var filled = 0;
         foreach (var row in rows.EnumerateArray())
         {
-            if (row.ValueKind != JsonValueKind.Array || row.GetArrayLength() != width)
-                throw new FormatException($"its rows must be lists of as many pixels as the first, {width}");
             foreach (var pixel in row.EnumerateArray())
             {
                 if (step == 1)

@@ -36,6 +36,30 @@ public sealed class InstanceTests
     public void What_is_no_picture_is_refused(string instance, string problem)
         => Assert.StartsWith(problem, Refused(Pictures, instance), StringComparison.Ordinal);
 
+    [Fact]
+    public void Memory_is_not_taken_for_pixels_that_only_the_first_row_promises()
+    {
+        using var json = JsonDocument.Parse(
+            $"[[{string.Join(',', Enumerable.Repeat("0", 4000))}]{string.Concat(Enumerable.Repeat(",[]", 3999))}]");
+        var values = new float[Pictures.Width];
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        Assert.StartsWith("its rows must be lists of as many pixels as the first, 4000",
+            Assert.Throws<FormatException>(() => Pictures.Read(json.RootElement, values)).Message, StringComparison.Ordinal);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1 << 20);
+    }
+
+    [Fact]
+    public void Picture_whose_side_is_too_long_is_refused_however_it_comes()
+    {
+        byte[] pixels = new byte[16_385], file = [.. "P5 1 16385 255\n"u8, .. pixels];
+        const string Problem = " pixels, and a side has up to 16384: make it smaller";
+        Assert.Equal("it has 1x16385" + Problem, Refused(Pictures, $"[{string.Join(',', Enumerable.Repeat("[0]", 16_385))}]"));
+        Assert.Equal("it has 16385x1" + Problem,
+            Refused(Pictures, $$"""{"b64":"{{Convert.ToBase64String(pixels)}}","width":16385,"height":1}"""));
+        Assert.Equal("it has 1x16385" + Problem, Refused(Pictures, $$"""{"b64":"{{Convert.ToBase64String(file)}}"}"""));
+        Assert.Equal(6, Read(Pictures, $$"""{"b64":"{{Convert.ToBase64String(pixels[1..])}}","width":16384,"height":1}""").Length);
+    }
+
     [Theory]
     [InlineData("[0.5,-1]", "0.5 -1 0 0")]
     [InlineData("[1,0.5,0,-0.5,-1]", "1 0.5 0 -0.5")]

@@ -66,6 +66,13 @@ public sealed class ColumnReader(TableColumn column)
             + (column.Format is { } written ? $"date written as {written}" : "number"));
     }
 
+    /// <summary>
+    /// The word of this column for true or false, which some programs write in capitals: the same letters where it has them.
+    /// </summary>
+    /// <param name="field"><c>true</c> or <c>false</c>.</param>
+    public string Truth(string field) => _words.ContainsKey(field) ? field
+        : column.Words.FirstOrDefault(word => word.Equals(field, StringComparison.OrdinalIgnoreCase)) ?? field;
+
     /// <summary>The values of a code.</summary>
     /// <param name="code">What <see cref="Code"/> answered.</param>
     /// <param name="values">Where they go, <see cref="Width"/> of them; zeros.</param>

@@ -42,6 +42,8 @@ public sealed class RowReader : IInstanceReader
             fields[place] = property.Value.ValueKind is JsonValueKind.Array or JsonValueKind.Object
                 ? throw new FormatException($"column '{property.Name}' holds a list or an object; give a number, a word or null")
                 : FieldOf(property.Value);
+            if (property.Value.ValueKind is JsonValueKind.True or JsonValueKind.False)
+                fields[place] = _columns[place].Truth(fields[place]!);
         }
         ColumnReader[] absent = [.. _columns.Where((_, place) => fields[place] is null)];
         if (absent.Length > 0)
@@ -80,8 +82,9 @@ public sealed class RowReader : IInstanceReader
         json.WriteEndArray();
     }
 
-    /// <summary>A value as a field of a table has it.</summary>
-    public static string FieldOf(JsonElement value) => value.ToString().Trim();
+    /// <summary>A value as a field of a table has it; true and false as JSON writes them.</summary>
+    public static string FieldOf(JsonElement value)
+        => value.ValueKind is JsonValueKind.True or JsonValueKind.False ? value.GetRawText() : value.ToString().Trim();
 
     private const int MostNamed = 10;
 

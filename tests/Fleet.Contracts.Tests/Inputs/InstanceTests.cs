@@ -61,6 +61,17 @@ public sealed class InstanceTests
     }
 
     [Theory]
+    [InlineData("true", "[\"false\",\"true\"]", "0 1")]
+    [InlineData("false", "[\"False\",\"True\"]", "1 0")]
+    [InlineData("true", "[\"TRUE\",\"true\"]", "0 1")]
+    [InlineData("\"True\"", "[\"false\",\"true\"]", "0 0")]
+    public void Truth_value_is_the_word_that_the_table_had(string value, string words, string expected)
+    {
+        var reader = InputForm.Read($$$"""{"table":{"columns":[{"name":"on","kind":"category","words":{{{words}}}}]}}""").Reader();
+        Assert.Equal(expected, Text(reader, $$"""{"on":{{value}}}"""));
+    }
+
+    [Theory]
     [InlineData("[0.5,-1]", "0.5 -1 0 0")]
     [InlineData("[1,0.5,0,-0.5,-1]", "1 0.5 0 -0.5")]
     [InlineData("[[1,0],[0,1]]", "0.5 0.5 0 0")]

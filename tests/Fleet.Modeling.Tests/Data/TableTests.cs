@@ -100,11 +100,31 @@ public sealed class TableTests : IDisposable
     }
 
     [Fact]
-    public void Word_that_no_device_would_read_is_refused_while_it_can_be_changed()
-        => Assert.Contains("a word of 300 characters; at most 256 are allowed. A device would not read it: rename or shorten it",
-            Assert.Throws<BuildException>(() => DataSets.Load(
-                Table("a,b,y\n" + Rows(i => $"{(i % 2 == 0 ? new string('w', 300) : "v")},1,{i % 2}")), null, 1)).Message,
-            StringComparison.Ordinal);
+    public void Table_whose_form_no_device_would_read_is_learned_without_it_and_that_is_noted()
+    {
+        void Left(string problem, string text)
+        {
+            var data = DataSets.Load(Table(text), null, 1);
+            Assert.Null(data.InputForm);
+            Assert.Contains(problem, Assert.Single(data.Notes, note => note.Contains("rows of the table", StringComparison.Ordinal)),
+                StringComparison.Ordinal);
+        }
+        Left("a word of 300 characters; at most 256 are allowed. Rename or shorten it, or leave columns out (data.table.without).",
+            "a,b,y\n" + Rows(i => $"{(i % 2 == 0 ? new string('w', 300) : "v")},1,{i % 2}"));
+        Left("A table has 1 to 4096 columns, not 4097.",
+            string.Concat(Enumerable.Range(0, 4097).Select(column => $"c{column},")) + "y\n"
+                + Rows(i => string.Concat(Enumerable.Repeat($"{i},", 4097)) + $"{i % 2}", 12));
+        // Every part keeps to its maximum, and together they are too long: 80 columns of 230 words of 250 characters.
+        Left("at most 4194304 are read", string.Concat(Enumerable.Range(0, 80).Select(column => $"c{column},")) + "y\n"
+            + Rows(i => string.Concat(Enumerable.Repeat($"{$"w{i / 2}".PadRight(250, '.')},", 80)) + $"{i % 2}", 460));
+    }
+
+    [Fact]
+    public void Truth_values_of_json_are_the_words_that_json_has()
+    {
+        var spec = Table(Rows(i => $$"""{"on": {{(i % 2 == 0 ? "true" : "false")}}, "n": 1, "y": {{i % 2}}}"""));
+        Assert.Equal(["false", "true"], DataSets.Load(spec, null, 1).Table!.Columns[0].Words);
+    }
 
     [Theory]
     [InlineData("yyyy-MM-dd", 5)]

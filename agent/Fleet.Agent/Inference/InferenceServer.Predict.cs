@@ -7,14 +7,14 @@ namespace Fleet.Agent.Inference;
 /// <summary>The part that answers what a model thinks of rows, pictures and texts, in the words of its task.</summary>
 internal sealed partial class InferenceServer
 {
-    /// <summary>Bytes of a request past which it is large.</summary>
-    private const int LargeRequest = 1024 * 1024;
+    /// <summary>Bytes of a request for predictions past which it is large.</summary>
+    internal const int LargeRequest = 1024 * 1024;
 
     /// <summary>
     /// JSON takes up to 24 bytes of memory for three of its own while it is read: large requests are read one after another, others not
     /// more at once than run.
     /// </summary>
-    private readonly SemaphoreSlim _readingLarge = new(1);
+    internal SemaphoreSlim ReadingLarge { get; } = new(1);
 
     private async Task PredictAsync(HttpContext context, string name)
     {
@@ -43,7 +43,7 @@ internal sealed partial class InferenceServer
     private async Task<(string Name, OrtValue Value, IReadOnlyList<string>[] Unknown)> ReadAsync(
         LoadedModel model, PooledBuffer body, CancellationToken cancellationToken)
     {
-        var reading = body.Written.Length > LargeRequest ? _readingLarge : _running;
+        var reading = body.Written.Length > LargeRequest ? ReadingLarge : _running;
         await reading.WaitAsync(cancellationToken);
         try
         {

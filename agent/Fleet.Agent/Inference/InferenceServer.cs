@@ -70,7 +70,7 @@ internal sealed partial class InferenceServer(ModelTable models, ILogger<Inferen
     public void Dispose()
     {
         _running.Dispose();
-        _readingLarge.Dispose();
+        ReadingLarge.Dispose();
     }
 
     private LoadedModel Acquire(string name, string? version)

@@ -109,28 +109,6 @@ public sealed partial class PredictTests(ProtocolTests.SharedHost host) : IClass
         }
     }
 
-    [Fact]
-    public async Task Large_requests_are_read_one_after_another_and_hold_no_json_while_they_wait_for_a_run()
-    {
-        await using var fixture = new HostFixture();
-        await fixture.ActivateAsync(TestModels.Slow(fixture.Folder, 20));
-        static string Request(int pairs) => $$"""{"junk":[{{string.Join(',', Enumerable.Repeat("[]", pairs))}}],"instances":[[0,1,2]]}""";
-        Assert.Equal(200, (await fixture.PredictAsync(Request(1))).Status);
-        var (large, process) = (Request(4_000_000 / 3), fixture.Host.ProcessId!.Value);
-        // Linux: the peak is counted from here.
-        await File.WriteAllTextAsync($"/proc/{process}/clear_refs", "5");
-        var before = await PeakAsync(process);
-        var answers = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => fixture.PredictAsync(large)));
-        Assert.All(answers, answer => Assert.Equal(200, answer.Status));
-        // The body of each is 4 MB. As JSON it takes 32 MB, and once more what a thread keeps for the next.
-        Assert.InRange(await PeakAsync(process) - before, 0, 450_000);
-    }
-
-    private static async Task<int> PeakAsync(int process) => (await File.ReadAllLinesAsync($"/proc/{process}/status"))
-        .Where(line => line.StartsWith("VmHWM:", StringComparison.Ordinal))
-        .Select(line => int.Parse(line.Split((char[])[' ', '\t'], StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture))
-        .Single();
-
     [GeneratedRegex(@"\d+\.\d+")]
     private static partial Regex Numbers();
 

@@ -103,7 +103,7 @@ internal sealed class AccuracyControl(
 
     /// <summary>Where both decide alike, which labels of few samples hardly tell apart, the closer one is better.</summary>
     private static bool IsBetter(Judged one, Judged other) => one.Loss < other.Loss
-        || one.Loss == other.Loss && one.Closeness.SignalToNoise > other.Closeness.SignalToNoise;
+        || one.Loss == other.Loss && one.Closeness.SignalToNoise >= other.Closeness.SignalToNoise;
 
     /// <summary>About the best, with as few operators in float as it takes.</summary>
     private ControlledModel Found(RecipeSearch search, double maximumLoss, double aim, CancellationToken cancellationToken)

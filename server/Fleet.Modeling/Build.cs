@@ -265,7 +265,7 @@ internal sealed class Build(TimeProvider time)
         {
             Detection = (data.Test.Labels as BoxLabels)?.Form,
             LabelUnit = (data.Test.Labels as ValueLabels)?.Unit,
-            Travelling = travelling.Count < data.Test.Count ? [.. travelling.Order()] : null,
+            Travelling = [.. travelling.Order()],
         };
     }
 

@@ -86,6 +86,26 @@ public sealed class SourceBuildTests
         Assert.Equal("rmse", report.Measure);
     }
 
+    /// <summary>Half of few samples report, and all of them travel: a device must find what was promised, not what the half says.</summary>
+    [Fact]
+    public void What_is_promised_is_of_the_samples_that_travel_also_where_all_of_them_do()
+    {
+        using var folder = new ScratchFolder();
+        var spec = Spec(folder, labelled: true);
+        var report = Run(folder, spec with { Gate = spec.Gate with { ValidationSamples = 1000 } });
+        var set = ValidationSet(folder);
+        Assert.Equal([40], set["labels"].Shape);
+        Assert.All(report.Variants.Where(variant => variant.Accepted), variant =>
+        {
+            Assert.Equal((20, 40), (variant.Scores!.Samples, variant.Promised()!.Samples));
+            using var session = OnnxRuntimeSession.Open(folder.File($"out/variants/{variant.Artifact!.Name}"), variant.Runtime);
+            var decided = ModelOutputs.Of(session, new SampleSet(set["x"].ToSingles(), [128], new long[40]).Feeds("x"),
+                TestContext.Current.CancellationToken).Decisions().Select(label => (long)label);
+            Assert.Equal(decided.Zip(set["labels"].ToInt64s()).Average(pair => pair.First == pair.Second ? 1.0 : 0),
+                variant.Promised()!.Accuracy!.Value, 1e-9);
+        });
+    }
+
     [Fact]
     public void Model_whose_outputs_are_unknown_is_held_to_the_float_models_outputs()
     {

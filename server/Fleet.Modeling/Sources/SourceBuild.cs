@@ -67,7 +67,7 @@ internal static class SourceBuild
                 Source = source with { Task = task },
                 Quantization = spec.Quantization,
                 Budget = spec.Gate.Budget,
-                Travelling = travelling.Numbers.Count < samples.Count ? travelling.Numbers : null,
+                Travelling = travelling.Numbers,
             },
             Path.Combine(folder, "variants"), new PartOf(progress, 0.02, 0.97), cancellationToken);
 

@@ -80,10 +80,11 @@ internal sealed class Baseline : IDisposable
     public int Batch { get; }
 
     /// <summary>
-    /// Numbers of the samples that devices will judge by themselves, one by one, where their figures are told beside those of all; null
-    /// where these are the same.
+    /// Numbers of the samples that devices will judge by themselves, one by one, where their figures are told beside those that report;
+    /// null where these are the same, and where no device will.
     /// </summary>
-    public IReadOnlyList<int>? Travelling => _heldOut.Travelling ?? (Batch > 1 ? Split.Report : null);
+    public IReadOnlyList<int>? Travelling => _heldOut.Travelling is { } given && !Split.Report.ToHashSet().SetEquals(given) ? given
+        : Batch > 1 ? Split.Report : null;
 
     /// <summary>Samples one run takes.</summary>
     public int BatchSize => ModelOutputs.BatchSizeOf(Session);
@@ -163,7 +164,7 @@ internal sealed class Baseline : IDisposable
         => (Told(Reported().Select(place => (place, _outputs.At(place))), null, cancellationToken),
             Compared(Split.Selection.Select(_outputs.At)));
 
-    private int[] Reported() => [.. Split.Report.Union(_heldOut.Travelling ?? []).Order()];
+    private int[] Reported() => [.. Split.Report.Union(Travelling ?? []).Order()];
 
     private IEnumerable<(int Place, SampleOutputs Outputs)> Run(
         InferenceSession session, IReadOnlyList<int> places, int batch, CancellationToken cancellationToken)

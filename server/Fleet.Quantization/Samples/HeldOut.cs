@@ -16,7 +16,7 @@ internal sealed record HeldOut(IFeedSource Samples, SampleTruth Truth)
     /// <summary>Unit of the labels for people; null for none.</summary>
     public string? LabelUnit { get; init; }
 
-    /// <summary>Numbers of the samples that travel with a release, in rising order; null for all.</summary>
+    /// <summary>Numbers of the samples that travel with a release, in rising order; null where there will be none.</summary>
     public IReadOnlyList<int>? Travelling { get; init; }
 
     /// <summary>Numbers of samples that fixed ranges, because nobody gave others: they judge nothing. Null for none.</summary>

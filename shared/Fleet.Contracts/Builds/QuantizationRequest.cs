@@ -24,7 +24,7 @@ public sealed record QuantizationRequest
 
     /// <summary>
     /// Numbers, in rising order, of the samples that judge which a release will carry: what a device should measure on them is told beside
-    /// the figures of all. Absent for all.
+    /// the figures of those that report. Absent where there will be no release.
     /// </summary>
     public IReadOnlyList<int>? Travelling { get; init; }
 }

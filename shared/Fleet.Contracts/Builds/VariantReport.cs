@@ -47,7 +47,8 @@ public sealed record VariantReport
     public DecisionReport? Decisions { get; init; }
 
     /// <summary>
-    /// What a device measures of it on the samples that travel with a release, by the same scoring; absent where those are all that judged.
+    /// What a device measures of it on the samples that travel with a release, by the same scoring; absent where those are the
+    /// samples that report.
     /// </summary>
     public Scores? Travelling { get; init; }
 

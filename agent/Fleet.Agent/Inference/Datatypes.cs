@@ -49,7 +49,7 @@ internal static class Datatypes
         {
             TensorElementType.Float => MemoryMarshal.Cast<byte, float>(data),
             TensorElementType.Float16 => Convert<Half>(data, value => (float)value),
-            TensorElementType.BFloat16 => Convert<ushort>(data, value => BitConverter.Int32BitsToSingle(value << 16)),
+            TensorElementType.BFloat16 => Convert<ushort>(data, OfBrainFloat),
             TensorElementType.Double => Convert<double>(data, value => (float)value),
             _ => default,
         };
@@ -88,6 +88,10 @@ internal static class Datatypes
             _ => Singles(tensor),
         };
     }
+
+    /// <summary>A bfloat16 as a 32-bit float, of which it is the upper half.</summary>
+    /// <param name="bits">Its bits.</param>
+    public static float OfBrainFloat(ushort bits) => BitConverter.Int32BitsToSingle(bits << 16);
 
     private static float[] Convert<T>(ReadOnlySpan<byte> data, Func<T, float> convert)
         where T : struct

@@ -31,7 +31,7 @@ internal static class ElementWriter
                 Each<Half>((writer, element) => writer.WriteNumberValue(Finite(tensor, (float)element)));
                 break;
             case TensorElementType.BFloat16:
-                Each<ushort>((writer, element) => writer.WriteNumberValue(Finite(tensor, BitConverter.Int32BitsToSingle(element << 16))));
+                Each<ushort>((writer, element) => writer.WriteNumberValue(Finite(tensor, Datatypes.OfBrainFloat(element))));
                 break;
             case TensorElementType.Double:
                 Each<double>((writer, element)

@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using System.Text.Json;
 using Fleet.Contracts.Scoring;
 using Fleet.Contracts.Tasks;
@@ -80,7 +81,7 @@ internal static class PredictionWriter
 
     private static void WriteClass(Utf8JsonWriter json, IReadOnlyList<string> classes, ReadOnlySpan<float> scores)
     {
-        var (decided, probabilities) = (ClassDecision.Of(scores).Class, ClassDecision.Probabilities(scores));
+        var (decided, probabilities) = (ClassificationScore.Decide(scores), ClassDecision.Probabilities(scores));
         json.WriteString("class"u8, classes[decided]);
         json.WriteNumber("probability"u8, Finite("probability", probabilities[decided]));
         Write(json, classes, probabilities);
@@ -94,7 +95,9 @@ internal static class PredictionWriter
             if (LabelSetScore.IsGiven(logits[i])) json.WriteStringValue(labels[i]);
         }
         json.WriteEndArray();
-        Write(json, labels, Array.ConvertAll(logits.ToArray(), logit => 1 / (1 + MathF.Exp(-logit))));
+        var probabilities = new float[logits.Length];
+        TensorPrimitives.Sigmoid(logits, probabilities);
+        Write(json, labels, probabilities);
     }
 
     /// <summary>Values of an output for one instance.</summary>

@@ -43,7 +43,10 @@ internal static class DataCommand
         {
             var request = (parsed.GetValue(spec), parsed.GetValue(data)) switch
             {
-                ({ } file, null) => OfSpec(file, parsed.GetValue(test), parsed.GetValue(label)),
+                ({ } file, null) => OfSpec(file, [
+                    ("--test", parsed.GetValue(test), "data.test"), ("--label", parsed.GetValue(label), "data.labelColumn"),
+                    ("--task", parsed.GetValue(task), "data.task"), ("--preprocess", parsed.GetValue(preprocess), "data.preprocessing"),
+                ]),
                 (null, { } path) => new DataRequest
                 {
                     Data = new DataSpec
@@ -65,13 +68,10 @@ internal static class DataCommand
         return command;
     }
 
-    private static DataRequest OfSpec(string file, string? test, string? label)
+    private static DataRequest OfSpec(string file, (string Option, object? Value, string Key)[] ofData)
     {
-        foreach (var (option, value, key) in new[] { ("--test", test, "data.test"), ("--label", label, "data.labelColumn") })
-        {
-            if (value is not null)
-                throw new FleetException($"{option} goes with --data; {file} says it in {key}.") { Code = ExitCode.Usage };
-        }
+        foreach (var (option, _, key) in ofData.Where(one => one.Value is not null))
+            throw new FleetException($"{option} goes with --data; {file} says it in {key}.") { Code = ExitCode.Usage };
         return Of(SpecFile.Read(file, filesAreHere: true), file);
     }
 

@@ -23,11 +23,6 @@ internal static class StudentExport
     /// </summary>
     public const string FeatureKey = "fleet.feature.";
 
-    /// <summary>
-    /// Metadata of a model that reads text: its pieces as a JSON array, number by number; how many it takes; and how text is cut into them.
-    /// </summary>
-    public const string VocabularyKey = Vocabulary.Key, LengthKey = Vocabulary.LengthKey, TokenizerKey = Vocabulary.RuleKey;
-
     private const int Opset = 17;
     private const int IrVersion = 8;
 
@@ -56,9 +51,9 @@ internal static class StudentExport
         model.Declare("", Opset);
         if (plan.Vocabulary is { } vocabulary)
         {
-            AddMetadata(model, VocabularyKey, JsonSerializer.Serialize(vocabulary.Pieces));
-            AddMetadata(model, LengthKey, plan.InputShape[0].ToString(CultureInfo.InvariantCulture));
-            AddMetadata(model, TokenizerKey, Vocabulary.Description);
+            AddMetadata(model, Vocabulary.Key, JsonSerializer.Serialize(vocabulary.Pieces));
+            AddMetadata(model, Vocabulary.LengthKey, plan.InputShape[0].ToString(CultureInfo.InvariantCulture));
+            AddMetadata(model, Vocabulary.RuleKey, Vocabulary.Description);
         }
         if (plan.InputForm is { } form) AddMetadata(model, InputForm.Key, form.Write());
         return model;

@@ -42,7 +42,7 @@ internal sealed record ControlledModel(
     /// </summary>
     public IReadOnlySet<string>? InBytes { get; init; }
 
-    /// <summary>True when its techniques were applied roughly, by what they found with all layers quantized.</summary>
+    /// <summary>True when its techniques were applied roughly, by what they find once, whichever layers stay float.</summary>
     public bool IsRough { get; init; }
 
     /// <summary>True when no layers were returned to float, since rounding weights to 16 bits alone loses too much.</summary>

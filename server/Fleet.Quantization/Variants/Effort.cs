@@ -63,8 +63,8 @@ internal sealed record Effort(string Name, PairTime Pairs)
     public bool TriesTogether { get; init; } = true;
 
     /// <summary>
-    /// True where what techniques find is found again for the layers that remain when some returned to float, not only taken from what they
-    /// found with all of them.
+    /// True where what is found is made once more with what techniques find of the layers that remain and of what these pass on, not only
+    /// with what they find of each layer by itself.
     /// </summary>
     public bool MakesExactly { get; init; } = true;
 

@@ -61,7 +61,7 @@ public sealed record VariantRecipe
     /// <summary>Operators that stay float, each by the first value that it makes in the prepared model.</summary>
     public IReadOnlyList<string> KeptFloat { get; set; } = [];
 
-    /// <summary>True where techniques went by what they had found with all layers quantized.</summary>
+    /// <summary>True where techniques went by what they find once, whichever layers stay float.</summary>
     public bool Roughly { get; init; }
 
     /// <summary>

@@ -25,7 +25,7 @@ public sealed class ColumnReader(TableColumn column)
     public TableColumn Column => column;
 
     /// <summary>How many values a field becomes.</summary>
-    public int Width { get; } = OwnValues(column) + (column.TellsMissing ? 1 : 0);
+    public int Width { get; } = column.ValueNames().Count;
 
     /// <summary>True for a field that says that a value is missing.</summary>
     public static bool IsMissing(string field) => MissingWords.Contains(field);
@@ -100,11 +100,4 @@ public sealed class ColumnReader(TableColumn column)
     }
 
     private const int LongestShown = 100;
-
-    private static int OwnValues(TableColumn column) => column.Kind switch
-    {
-        TableColumnKind.Category => column.Words.Count,
-        TableColumnKind.Date => 1 + 2 * column.Cycles.Count,
-        _ => 1,
-    };
 }

@@ -77,6 +77,8 @@ public sealed class DataShowTests : IDisposable
     [Theory]
     [InlineData("--label", "kind", "--label goes with --data; ", " says it in data.labelColumn.")]
     [InlineData("--test", "t.csv", "--test goes with --data; ", " says it in data.test.")]
+    [InlineData("--task", "regression", "--task goes with --data; ", " says it in data.task.")]
+    [InlineData("--preprocess", "width=8 height=8", "--preprocess goes with --data; ", " says it in data.preprocessing.")]
     public async Task Option_that_says_nothing_beside_a_spec_is_refused(string option, string value, params string[] said)
     {
         var code = await _fleet.RunAsync("data", "show", _folder["spec.yaml"], option, value);

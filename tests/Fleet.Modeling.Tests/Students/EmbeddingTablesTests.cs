@@ -41,7 +41,7 @@ public sealed class EmbeddingTablesTests : IDisposable
         Assert.DoesNotContain(model.Graph.Initializer,
             tensor => tensor.Is(Fleet.Quantization.Onnx.Protos.TensorProto.Types.DataType.Float) && tensor.Elements() >= 4096);
         Assert.InRange((double)new FileInfo(_folder["q.onnx"]).Length / new FileInfo(_folder["m.onnx"]).Length, 0, 0.45);
-        Assert.Contains(model.MetadataProps, entry => entry.Key == StudentExport.VocabularyKey);
+        Assert.Contains(model.MetadataProps, entry => entry.Key == Vocabulary.Key);
 
         using var one = OnnxRuntimeSession.Open(_folder["m.onnx"]);
         using var other = OnnxRuntimeSession.Open(

@@ -96,8 +96,8 @@ public sealed class StudentExportTests : IDisposable
         Assert.InRange(CheckedExport.Write(network, _folder["m.onnx"], Texts(64, length, 2)), 0, 1e-4);
         var model = OnnxFile.Load(_folder["m.onnx"]);
         var metadata = model.MetadataProps.ToDictionary(entry => entry.Key, entry => entry.Value);
-        Assert.Equal(network.Plan.Vocabulary!.Pieces, JsonSerializer.Deserialize<string[]>(metadata[StudentExport.VocabularyKey]));
-        Assert.Equal($"{length}", metadata[StudentExport.LengthKey]);
+        Assert.Equal(network.Plan.Vocabulary!.Pieces, JsonSerializer.Deserialize<string[]>(metadata[Vocabulary.Key]));
+        Assert.Equal($"{length}", metadata[Vocabulary.LengthKey]);
         Assert.Equal((int)TensorProto.Types.DataType.Int64, model.Graph.Input[0].Type.TensorType.ElemType);
         Assert.Empty(OnnxGraph.ProblemsOf(model.Graph));
         // Products with weights are Gemm alone: the forms that the quantizer makes integers of.

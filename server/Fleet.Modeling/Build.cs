@@ -60,10 +60,9 @@ internal sealed class Build(TimeProvider time)
             .. new SimpleModels(data, normalization, spec.Seed).Answers(
                 new Progress(progress, "Fitting simple models", 0.03, 0.03), cancellationToken),
         ];
+        var table = simple.Length > 0 ? new FloorTable(data) : null;
         void Require(string network, float[] outputs, string remedy)
-        {
-            if (simple is [var constant, ..]) FloorRules.RequireMoreThan(constant, network, outputs, data.Test, remedy);
-        }
+            => table?.Require(simple[0], network, outputs, remedy, cancellationToken);
 
         using var teacher = spec.Teacher!.IsNone ? null : Teacher.Provide(
             spec.Teacher, data, normalization, spec.Seed, File("teacher.onnx"), memory, progress, cancellationToken);
@@ -79,7 +78,13 @@ internal sealed class Build(TimeProvider time)
         if (spec.QuantizationAware is { Method: "qkd" }) TrainedVariants.CheckTeacher(teacher!.Model.Path, folder);
         var (student, epochs) = StudentTraining.Train(
             spec, teacher?.Model, data, normalization, File("student.onnx"), memory, progress, cancellationToken);
-        float[] Answers(SampleSet samples) => OutputsOf(File("student.onnx"), samples.Given(), cancellationToken);
+        float[] AnswersOf(InferenceSession session, SampleSet samples)
+            => ModelOutputs.Of(session, samples.Given().Feeds(session.InputNames[0]), cancellationToken).Values;
+        float[] Answers(SampleSet samples)
+        {
+            using var session = OnnxRuntimeSession.Open(File("student.onnx"));
+            return AnswersOf(session, samples);
+        }
         float[] learned = simple.Length > 0 ? Answers(data.Test) : [];
         var room = double.PositiveInfinity;
         if (simple.Length > 0)
@@ -109,13 +114,16 @@ internal sealed class Build(TimeProvider time)
                 }, File("variants"))
             {
                 Deadline = deadline,
+                Constant = table is null ? null : new ConstantAnswer(
+                    table.Of(simple[0], table.Of(learned, cancellationToken), cancellationToken).GainInterval?.Low ?? 0,
+                    session => table.Uselessness(simple[0], "It", AnswersOf(session, data.Test), cancellationToken)),
             },
             new PartOf(progress, spec.QuantizationAware is null ? 0.85 : 0.9, 0.97), cancellationToken);
         ValidationSet.Write(File("validation.npz"), StudentExport.Input, data.Test.Pick(travelling).Given());
 
         progress.Report(new BuildProgress(teacher is null ? "Measuring the student" : "Measuring teacher and student", 0.97));
         var (teacherScores, studentScores) = Score(teacher?.Model, File("student.onnx"), data, cancellationToken);
-        var floors = FloorsOf(simple, taught, learned, data, cancellationToken);
+        var floors = FloorsOf(simple, taught, learned, table, cancellationToken);
         var decisions = new DecisionTable(data);
         var ofTeacher = teacher is null ? null : decisions.Of(taught, samples => teacher.Model.Outputs(samples, cancellationToken));
         var ofStudent = decisions.Of(learned, Answers);
@@ -191,17 +199,10 @@ internal sealed class Build(TimeProvider time)
         return new BuildResult(report, page, artifacts);
     }
 
-    private static float[] OutputsOf(string path, SampleSet samples, CancellationToken cancellationToken)
-    {
-        using var session = OnnxRuntimeSession.Open(path);
-        return ModelOutputs.Of(session, samples.Feeds(session.InputNames[0]), cancellationToken).Values;
-    }
-
     private static (IReadOnlyList<FloorReport> Reports, IReadOnlyList<MetricInterval> Teacher, IReadOnlyList<MetricInterval> Student)
-        FloorsOf(Floor[] simple, float[] taught, float[] learned, DataSet data, CancellationToken cancellationToken)
+        FloorsOf(Floor[] simple, float[] taught, float[] learned, FloorTable? table, CancellationToken cancellationToken)
     {
-        if (simple.Length == 0) return ([], [], []);
-        var table = new FloorTable(data);
+        if (table is null) return ([], [], []);
         var student = table.Of(learned, cancellationToken);
         return ([.. simple.Select(floor => table.Of(floor, student, cancellationToken))],
             taught.Length > 0 ? table.Of(taught, cancellationToken).Intervals : [], student.Intervals);

@@ -213,6 +213,30 @@ public sealed class BuildTests : IDisposable
         Assert.False(File.Exists(_folder["out", "report.json"]));
     }
 
+    [Theory]
+    [InlineData(3)]
+    [InlineData(4)]
+    [InlineData(5)]
+    public void Balanced_labels_by_chance_never_make_a_release(int seed)
+    {
+        var random = new Random(seed);
+        using (var file = File.Create(_folder["data.npz"]))
+            NpzArchive.Write(file, [
+                new("inputs", NpyArray.Of([.. Enumerable.Range(0, 400 * 20).Select(_ => random.NextSingle())], [400, 1, 20])),
+                new("labels", NpyArray.Of([.. Enumerable.Range(0, 400).Select(i => i % 2L)], 400)),
+            ]);
+        var failed = Assert.Throws<BuildException>(() => new Build(TimeProvider.System).Run(
+            Small with
+            {
+                Data = new DataSpec { Kind = "npz", Train = _folder["data.npz"] },
+                Teacher = new TeacherSpec { Family = TeacherSpec.None },
+                Seed = seed,
+            }, _folder["out"], new Heard(), CancellationToken.None));
+        Assert.StartsWith("The student ", failed.Message, StringComparison.Ordinal);
+        Assert.Contains("learned nothing", failed.Message, StringComparison.Ordinal);
+        Assert.False(File.Exists(_folder["out", "report.json"]));
+    }
+
     [Fact]
     public void Variant_trained_on_four_bits_stands_beside_the_others_with_what_its_bits_mean()
     {

@@ -1,25 +1,34 @@
+using System.Globalization;
 using Fleet.Contracts.Builds;
-using Fleet.Modeling.Data;
+using Fleet.Contracts.Tasks;
+using Fleet.Contracts.Validation;
 
 namespace Fleet.Modeling.Floors;
 
 /// <summary>What follows from how networks stand to simple models.</summary>
 internal static class FloorRules
 {
-    /// <summary>Ends a build whose network is no better than one answer for everything: it learned nothing.</summary>
+    /// <summary>
+    /// Why a network is not told to be better than one answer for everything, in a sentence; null where it is, with the confidence of the
+    /// interval of its gain. A figure that is merely higher tells nothing: of two classes that are as common, half of all networks that
+    /// know neither reach it.
+    /// </summary>
     /// <param name="network">What it is, to begin a sentence.</param>
-    /// <param name="outputs">Its answers to the test samples, row by row.</param>
-    /// <param name="constant">What answers everything alike.</param>
-    /// <param name="test">The test samples.</param>
-    /// <param name="remedy">What to try.</param>
-    /// <exception cref="BuildException">It is no better.</exception>
-    public static void RequireMoreThan(Floor constant, string network, float[] outputs, SampleSet test, string remedy)
+    /// <param name="constant">What answers everything alike, held against the network.</param>
+    /// <param name="own">The network's figure that decides.</param>
+    public static string? Uselessness(string network, FloorReport constant, MetricValue own)
     {
-        var (own, least) = (test.Labels.Score(outputs)[0], test.Labels.Score(constant.Outputs)[0]);
-        if (own.Goodness() > least.Goodness()) return;
-        throw new BuildException(
-            $"{network} has learned nothing: its {own.Title().ToLowerInvariant()} is {own.Text()} on {test.Count} test samples, and "
-                + $"{least.Text()} is what {constant.Description} gives. {remedy}");
+        if (constant.Verdict() == FloorVerdict.Better) return null;
+        var (least, samples) = (constant.Scores.Metrics[0], constant.Scores.Samples);
+        var figures = $"its {Threshold.Lowered(own.Title())} is {own.Text()} on {samples} test samples, and {least.Text()} is what "
+            + $"{constant.Description} gives";
+        if (constant.Gain is not > 0) return $"{network} has learned nothing: {figures}.";
+        var (said, some) = ($"{network} cannot be told from one that has learned nothing: {figures}", "data.testShare, data.test");
+        if (constant.GainInterval is not { } interval) return $"{said}. Of so few samples nothing can be told; give more ({some}).";
+        // The width of an interval falls with the root of the number of samples.
+        var enough = samples * Math.Pow((constant.Gain.Value - interval.Low) / constant.Gain.Value, 2);
+        return $"{said}; on others of the kind the gain lies between {Units.Text(interval.Low, own.Unit)} and "
+            + $"{Units.Text(interval.High, own.Unit)}. If it is real, about {Rounded(enough)} test samples would show it ({some}).";
     }
 
     /// <summary>What a reader of the report must know before its figures.</summary>
@@ -44,6 +53,13 @@ internal static class FloorRules
         ];
         if (close.Length > 0)
             yield return $"On so few samples the student cannot be told apart from {string.Join(", ", close)}.";
+    }
+
+    /// <summary>Two digits, upwards: more would claim what nobody knows.</summary>
+    private static string Rounded(double samples)
+    {
+        var scale = Math.Pow(10, Math.Max(0, Math.Floor(Math.Log10(Math.Max(1, samples))) - 1));
+        return (Math.Ceiling(samples / scale) * scale).ToString("N0", CultureInfo.InvariantCulture);
     }
 
     private static string Figure(FloorReport floor)

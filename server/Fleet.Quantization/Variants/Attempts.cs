@@ -197,7 +197,9 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
             fused = fused with { Model = honest.Model, Left = here ? Unfused(wanted, file, settings) : [] };
         }
         var judged = honest.Judged;
-        var accepted = judged.Loss <= bench.Limit;
+        var isClose = judged.Loss <= bench.Limit;
+        var objection = isClose ? ObjectionTo(judged, file, settings) : null;
+        var accepted = isClose && objection is null;
         var scores = new Scores { Metrics = judged.Figures, Samples = bench.Baseline.Split.Report.Count };
         if (here && (accepted || request.Settings.Effort.TimesTheRejected))
         {
@@ -227,7 +229,11 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
             Accepted = accepted,
         };
         var mates = scheme.RoundsByBatch(graph) ? bench.MatesOf(honest.Model.Model, wanted.Id, settings, cancellationToken) : null;
-        var subject = new ReasonsOf(report, judged, fused.Model, fused.Left, scheme) { Mates = mates };
+        var subject = new ReasonsOf(report, judged, fused.Model, fused.Left, scheme)
+        {
+            Mates = mates,
+            Objection = objection,
+        };
         string[] cut = made.IsCutShort ? [$"The search for a closer one ended early: {TimeLimit} had passed."]
             : made.IsHopeless ? [Hopeless] : [];
         string[] ranges = wanted.Scheme.Whole is StaticInt8Scheme { Form.Symmetric: true } symmetric
@@ -248,6 +254,17 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
                 Sha256 = report.Artifact.Sha256,
             },
         };
+    }
+
+    /// <summary>
+    /// Why a variant that may lose so much is of no use all the same; null where it is. What loses less than the float model surely gains
+    /// needs no asking.
+    /// </summary>
+    private string? ObjectionTo(Judged judged, string file, RuntimeSettings settings)
+    {
+        if (request.Constant is not { } constant || bench.DropIntervalOf(judged)?.High < constant.LeastGain) return null;
+        using var session = OnnxRuntimeSession.Open(file, settings);
+        return constant.ObjectionTo(session);
     }
 
     /// <summary>

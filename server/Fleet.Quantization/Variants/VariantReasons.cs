@@ -22,6 +22,9 @@ internal sealed record ReasonsOf(
 {
     /// <summary>What others in a batch cost a sample; null where each is rounded for itself, or it cannot be told.</summary>
     public BatchMates? Mates { get; init; }
+
+    /// <summary>Why it is of no use though it loses no more than it may; null where it is, or loses more.</summary>
+    public string? Objection { get; init; }
 }
 
 /// <summary>What to know of one variant, in sentences: why it is rejected, what was done for it, what stayed float.</summary>
@@ -49,7 +52,7 @@ internal static class VariantReasons
         var scheme = asked.Whole;
         if (!report.Accepted)
         {
-            yield return Rejection(judged.Figure, bench.Baseline.Original.Figure, bench.Required);
+            yield return subject.Objection ?? Rejection(judged.Figure, bench.Baseline.Original.Figure, bench.Required);
             if (report.Layers.Where(layer => layer.Fate == LayerFate.Costly).ToArray() is { Length: > 0 } costly)
                 yield return $"Layers that cost most: {Named(costly.Select(layer => Text($"{layer.Layer} ({layer.Decibels:0.0} dB)")))}.";
         }

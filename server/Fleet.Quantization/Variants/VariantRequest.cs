@@ -1,5 +1,6 @@
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Samples;
+using Microsoft.ML.OnnxRuntime;
 
 namespace Fleet.Quantization.Variants;
 
@@ -15,9 +16,19 @@ internal sealed record VariantRequest(
     /// <summary>Decisions that are taken as they were; null: they are made anew.</summary>
     public FixedChoices? Fixed { get; init; }
 
+    /// <summary>What a variant must be better than, whatever it may lose; null where nothing is.</summary>
+    public ConstantAnswer? Constant { get; init; }
+
     /// <summary>When no further variant begins, and the search for each takes the best so far.</summary>
     public Deadline Deadline { get; init; } = Deadline.None;
 
     /// <summary>Most bytes of one file; what is larger has its weights in another.</summary>
     public long LargestFile { get; init; } = OnnxFile.MaximumBytes;
 }
+
+/// <summary>One answer for everything, which a variant that is of use is told to be better than.</summary>
+/// <param name="LeastGain">
+/// The lower end of what the float model gains over it, in the metric's unit: a variant that loses less was asked about with that.
+/// </param>
+/// <param name="ObjectionTo">What speaks against a model beside it, in a sentence; null where nothing does.</param>
+internal sealed record ConstantAnswer(double LeastGain, Func<InferenceSession, string?> ObjectionTo);

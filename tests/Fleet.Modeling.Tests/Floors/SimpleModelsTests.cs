@@ -114,11 +114,12 @@ public sealed class SimpleModelsTests
     {
         var data = Bursts(160);
         var constant = Answers(data)[0];
-        var refused = Assert.Throws<BuildException>(
-            () => FloorRules.RequireMoreThan(constant, "The teacher", constant.Outputs, data.Test, "Train it longer."));
+        var table = new FloorTable(data);
+        var refused = Assert.Throws<BuildException>(() => table.Require(
+            constant, "The teacher", constant.Outputs, "Train it longer.", TestContext.Current.CancellationToken));
         Assert.Contains("The teacher has learned nothing", refused.Message, StringComparison.Ordinal);
         Assert.Contains("the commonest class", refused.Message, StringComparison.Ordinal);
-        FloorRules.RequireMoreThan(constant, "The teacher", Answers(data)[3].Outputs, data.Test, "");
+        table.Require(constant, "The teacher", Answers(data)[3].Outputs, "", TestContext.Current.CancellationToken);
     }
 
     private static Floor[] Answers(DataSet data)

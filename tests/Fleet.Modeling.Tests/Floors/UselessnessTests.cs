@@ -1,0 +1,125 @@
+using Fleet.Contracts.Builds;
+using Fleet.Contracts.Devices;
+using Fleet.Contracts.Tasks;
+using Fleet.Modeling.Data;
+using Fleet.Modeling.Floors;
+using Fleet.Modeling.Students;
+using Fleet.Modeling.Tests.QuantizationAware;
+using Fleet.Modeling.Torch;
+using Fleet.Quantization.Evaluation;
+using Fleet.Quantization.Onnx;
+using Fleet.Quantization.Samples;
+using Fleet.Quantization.Variants;
+
+namespace Fleet.Modeling.Tests.Floors;
+
+/// <summary>What a network, and a variant, must show before it is called of use.</summary>
+public sealed class UselessnessTests
+{
+    public UselessnessTests() => NativeEnvironment.Prepare();
+
+    /// <summary>By a figure that is merely higher, nearly half of these would pass.</summary>
+    [Theory]
+    [InlineData(2, 20)]
+    [InlineData(2, 120)]
+    [InlineData(4, 60)]
+    public void Answers_by_chance_to_balanced_classes_are_refused_whatever_their_seed(int classes, int samples)
+    {
+        const int seeds = 60;
+        var higher = 0;
+        var passed = Enumerable.Range(0, seeds).Count(seed =>
+        {
+            var random = new Random(seed);
+            long[] labels = [.. Enumerable.Range(0, samples).Select(sample => (long)(sample % classes))];
+            var told = Of(labels, [.. labels.Select(_ => (long)random.Next(classes))], classes);
+            higher += told?.Contains("cannot be told", StringComparison.Ordinal) != false ? 1 : 0;
+            return told is null;
+        });
+        Assert.InRange(passed, 0, 5);
+        Assert.InRange(higher, seeds / 4, seeds);
+    }
+
+    [Fact]
+    public void Few_samples_that_a_network_knows_are_enough()
+    {
+        long[] labels = [.. Enumerable.Range(0, 12).Select(sample => (long)(sample % 2))];
+        Assert.Null(Of(labels, labels, 2));
+        Assert.Null(Of(labels, [1, .. labels[1..]], 2));
+        // Three classes, one of them half of all: 18 of 24, which the interval of the gain alone would refuse.
+        long[] half = [.. Enumerable.Range(0, 24).Select(sample => sample < 12 ? 0L : 1 + sample % 2)];
+        Assert.Null(Of(half, [.. half.Select((label, sample) => sample % 4 == 0 ? (label + 1) % 3 : label)], 3));
+    }
+
+    [Fact]
+    public void What_too_few_samples_cannot_tell_says_how_many_would()
+    {
+        long[] labels = [.. Enumerable.Range(0, 20).Select(sample => (long)(sample % 2))];
+        // Four of either class wrong.
+        long[] answers = [.. labels];
+        foreach (var wrong in (int[])[0, 2, 4, 6, 1, 3, 5, 7]) answers[wrong] = 1 - labels[wrong];
+        var why = Of(labels, answers, 2)!;
+        Assert.StartsWith("The student cannot be told from one that has learned nothing: its accuracy is 0.6 on 20 test samples, and 0.5 "
+            + "is what always 'a' gives; on others of the kind the gain lies between -", why, StringComparison.Ordinal);
+        Assert.Matches(@"If it is real, about \d+0 test samples would show it \(data\.testShare, data\.test\)\.$", why);
+        Assert.Contains("Of so few samples nothing can be told", Of([0, 1], [0, 1], 2), StringComparison.Ordinal);
+        Assert.StartsWith("The student has learned nothing", Of(labels, new long[20], 2), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Variant_that_answers_by_chance_is_rejected_however_much_it_may_lose()
+    {
+        using var folder = new ScratchFolder();
+        var data = TinyStudents.Data("conv1d");
+        var student = TinyStudents.Save("conv1d", folder);
+        float[] Answers(SampleSet samples)
+        {
+            using var session = OnnxRuntimeSession.Open(student);
+            return ModelOutputs.Of(session, samples.Feeds(session.InputNames[0]), TestContext.Current.CancellationToken).Values;
+        }
+        var table = new FloorTable(data);
+        var constant = Constant(data.Classes.Count, data.Test.Count);
+        var gain = table.Of(constant, table.Of(Answers(data.Test), TestContext.Current.CancellationToken),
+            TestContext.Current.CancellationToken).GainInterval!.Low;
+        Assert.InRange(gain, 0.1, 1);
+        VariantReport[] Made(SampleSet calibration, string name) => [
+            .. new VariantMaker().Make(
+                new VariantRequest(student, calibration.Feeds(StudentExport.Input),
+                    new HeldOut(data.Test.Feeds(StudentExport.Input), data.Test.Truth(ModelTask.Classification)),
+                    VariantSettings.Of(new QuantizationSpec
+                    {
+                        Profiles = ["x64"],
+                        Schemes = ["int8-static-u8s8"],
+                        MaximumDrop = 1,
+                        Effort = "fast",
+                    }, [BuiltInProfiles.X64]), folder.File(name))
+                {
+                    Constant = new ConstantAnswer(gain, session => table.Uselessness(constant, "It", ModelOutputs.Of(
+                        session, data.Test.Feeds(session.InputNames[0]), TestContext.Current.CancellationToken).Values,
+                        TestContext.Current.CancellationToken)),
+                }, new IgnoredProgress(), TestContext.Current.CancellationToken).Variants,
+        ];
+        Assert.True(Made(data.Training.Take(32), "good")[0].Accepted);
+
+        // Ranges of samples that say nothing cut off whatever does.
+        var silent = data.Training.Take(32);
+        Array.Fill(silent.Inputs, data.Training.Inputs.Average());
+        var rejected = Made(silent, "silent");
+        Assert.False(rejected[0].Accepted);
+        Assert.Contains("It has learned nothing", rejected[0].Reasons[0], StringComparison.Ordinal);
+        Assert.Equal("fp32", Assert.Single(rejected, variant => variant.Chosen).Scheme);
+    }
+
+    private static string? Of(long[] labels, long[] answers, int classes)
+    {
+        var set = new SampleSet(new float[labels.Length], [1], labels);
+        var data = new DataSet(set, set, set, [.. Enumerable.Range(0, classes).Select(i => $"{(char)('a' + i)}")]);
+        return new FloorTable(data).Uselessness(
+            Constant(classes, labels.Length), "The student", OneHot(answers, classes), TestContext.Current.CancellationToken);
+    }
+
+    private static Floor Constant(int classes, int samples)
+        => new(FloorReport.Majority, "always 'a'", OneHot(new long[samples], classes));
+
+    private static float[] OneHot(long[] answers, int classes)
+        => [.. answers.SelectMany(answer => Enumerable.Range(0, classes).Select(i => i == answer ? 1f : 0))];
+}

@@ -47,7 +47,9 @@ internal static class CsvFiles
             if (groupColumn is not null) spec = spec with { Without = [.. spec.Without, groupColumn] };
             var notes = new List<string>();
             var columns = learned ?? [.. Columns(table, places, spec, notes)];
-            if (columns.Count == 0) throw new FormatException("it has no column beside the labels");
+            if (columns.Count == 0)
+                throw new FormatException("it has no column beside the labels that says anything: words that hardly two rows share are "
+                    + "left out; name a column of texts in data.text.column");
             var inputs = Codes(table, columns);
             return new RawSamples(path, inputs, [columns.Count],
                 labelled ? RawLabels.Of(labels) with { Columns = places.Length } : RawLabels.None(table.Rows.Count))
@@ -61,6 +63,10 @@ internal static class CsvFiles
 
     /// <summary>Names of the columns.</summary>
     public static IReadOnlyList<string> ColumnsOf(string path) => Guarded(path, () => TableFile.Read(path, null).Columns);
+
+    /// <summary>How all of these fields are written as dates; null where they are something else.</summary>
+    public static string? DateFormatOf(string[] fields)
+        => Array.Find(Formats, format => Array.TrueForAll(fields, field => ColumnReader.TryDate(field, format, out _)));
 
     private static IEnumerable<TableColumn> Columns(TableFile table, int[] labels, TableSpec spec, List<string> notes)
     {
@@ -95,8 +101,7 @@ internal static class CsvFiles
                 throw new FormatException($"{table.Where(row)}, column '{name}' holds '{word}', which is not a number as in other "
                     + "lines; leave a missing value empty, or name the column in data.table.categories if it holds words");
             }
-            if (!isCategory && Array.Find(Formats, format => Array.TrueForAll(given, row => ColumnReader.TryDate(row.Field, format, out _)))
-                is { } written)
+            if (!isCategory && DateFormatOf([.. given.Select(row => row.Field)]) is { } written)
             {
                 yield return new TableColumn { Name = name, Kind = TableColumnKind.Date, Format = written };
                 continue;
@@ -104,7 +109,8 @@ internal static class CsvFiles
             string[] words = [.. given.Select(row => row.Field).Distinct().Order(StringComparer.Ordinal)];
             if (words.Length > ManyWords && 2 * words.Length > given.Length)
                 notes.Add($"Column '{name}' is left out: it holds {words.Length:N0} different words in {given.Length:N0} rows, such as "
-                    + $"'{words[0]}'.");
+                    + $"'{words[0]}'." + (words.Any(word => word.Contains(' ', StringComparison.Ordinal))
+                        ? $" A model reads it in place of the other columns where data.text.column is '{name}'." : ""));
             else yield return new TableColumn { Name = name, Kind = TableColumnKind.Category, Words = words };
         }
     }

@@ -47,7 +47,7 @@ internal static class DataFiles
             : [];
     }
 
-    /// <summary>The first bytes of a file, unpacked where it is gzip.</summary>
+    /// <summary>The first bytes of a file, unpacked where it is gzip, without a byte order mark of UTF-8.</summary>
     public static ReadOnlySpan<byte> Beginning(string path)
     {
         try
@@ -55,13 +55,17 @@ internal static class DataFiles
             using var file = File.OpenRead(path);
             using Stream bytes = IsGzip(file) ? new GZipStream(file, CompressionMode.Decompress) : file;
             var begin = new byte[BeginningBytes];
-            return begin.AsSpan(0, bytes.ReadAtLeast(begin, begin.Length, throwOnEndOfStream: false));
+            return WithoutMark(begin.AsSpan(0, bytes.ReadAtLeast(begin, begin.Length, throwOnEndOfStream: false)));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException)
         {
             throw Unreadable(path, e);
         }
     }
+
+    /// <summary>Text without the byte order mark of UTF-8 that it may begin with.</summary>
+    public static ReadOnlySpan<byte> WithoutMark(ReadOnlySpan<byte> text)
+        => text.StartsWith("\ufeff"u8) ? text["\ufeff"u8.Length..] : text;
 
     /// <summary>The sentence for a file that cannot be opened.</summary>
     public static BuildException Unreadable(string path, Exception cause) => cause is FileNotFoundException or DirectoryNotFoundException

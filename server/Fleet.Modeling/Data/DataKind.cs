@@ -15,6 +15,7 @@ internal static class DataKind
     /// <exception cref="BuildException">What there is cannot be told, or the spec does not go with it.</exception>
     public static DataSpec Resolve(DataSpec spec)
     {
+        if (spec.Kind == "text") return TextColumns.Named(spec);
         if (spec.Kind != DataSpec.Auto) return WithParts(spec);
         if (spec.Learned is not { Length: > 0 } train) throw new BuildException("data.train must name a file or folder.");
         spec = spec with
@@ -27,6 +28,8 @@ internal static class DataKind
                 var found => found,
             },
         };
+        if (spec.Kind == "text") spec = TextColumns.Named(spec);
+        else if (spec.Kind == "csv" && TextColumns.Of(spec) is { } texts) spec = texts;
         if (spec is { Kind: "csv", IsUnlabelled: false } && spec.AllLabelColumns().Count == 0)
             throw new BuildException($"{train} has the columns {string.Join(", ", CsvFiles.ColumnsOf(train))}; name the one that is to be "
                 + "predicted in data.labelColumn.");
@@ -48,7 +51,7 @@ internal static class DataKind
             [(byte)'P', (byte)'K', 3 or 5, ..] => "npz",
             _ when ParquetTable.Is(begin) => "csv",
             [0, 0, >= 0x08 and <= 0x0e, >= 1 and <= 8, ..] => "idx",
-            _ when begin.TrimStart(" \t\r\n\u00ef\u00bb\u00bf"u8) is [(byte)'{' or (byte)'[', ..] => IsJsonLines(begin) ? "csv" : "text",
+            _ when begin.TrimStart(" \t\r\n"u8) is [(byte)'{' or (byte)'[', ..] => TextFiles.IsDocument(begin) ? "text" : "csv",
             _ when Has(begin, "@relation"u8) || Has(begin, "@attribute"u8) => "arff",
             _ when Has(begin, "@problemname"u8) || Has(begin, "@classlabel"u8) || Has(begin, "@data"u8) => "ts",
             _ when begin.Contains((byte)0) || begin.Length == 0 => null,
@@ -61,19 +64,11 @@ internal static class DataKind
         => Encoding.UTF8.GetString(begin).Contains(Encoding.ASCII.GetString(word), StringComparison.OrdinalIgnoreCase)
             && begin.TrimStart(" \t\r\n"u8) is [(byte)'@' or (byte)'%' or (byte)'#', ..];
 
-    // An object a line, none of which is a labelled text.
-    private static bool IsJsonLines(ReadOnlySpan<byte> begin)
-    {
-        var text = Encoding.UTF8.GetString(begin).TrimStart('\ufeff', ' ', '\t', '\r', '\n');
-        var line = text.Split('\n')[0].Trim();
-        return line.StartsWith('{') && line.EndsWith('}') && !line.Contains("\"text\"", StringComparison.Ordinal);
-    }
-
     // The first line of a series whose columns have no names: a label, and then values.
     private static bool StartsWithNumbersAlone(ReadOnlySpan<byte> begin)
     {
         string[][] lines = [
-            .. Encoding.UTF8.GetString(begin).TrimStart('\ufeff', '\r', '\n').Split('\n').Take(2)
+            .. Encoding.UTF8.GetString(begin).TrimStart('\r', '\n').Split('\n').Take(2)
                 .Select(line => line.Split([',', '\t', ' ', '\r'], StringSplitOptions.RemoveEmptyEntries)),
         ];
         var fields = lines[0];

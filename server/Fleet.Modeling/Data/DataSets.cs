@@ -160,13 +160,14 @@ internal static class DataSets
                 + $"{Path.Combine(path, "*")}; without data.kind a folder of pictures or sound is read.");
         try
         {
-            // A table puts its files together before it looks at what its columns hold.
-            return path is null || spec.Kind == "csv" || DataFiles.Each(path) is not { Count: > 1 } paths
+            // A table puts its files together before it looks at what its columns hold, and texts before their words are learned.
+            return path is null || spec.Kind is "csv" or "text" || DataFiles.Each(path) is not { Count: > 1 } paths
                 ? ReadAs(spec, path, labelsPath, splits, learned, random, labelled)
                 : Joined(path, [.. paths.Select(each => ReadAs(spec, each, labelsPath, splits, learned, random, labelled))],
                     spec.Kind == "npz");
         }
-        catch (BuildException e) when (File.Exists(path) && DataKind.Of(path) is { } kind && kind != spec.Kind && spec.Kind != "series")
+        catch (BuildException e) when (File.Exists(path) && DataKind.Of(path) is { } kind && kind != spec.Kind && spec.Kind != "series"
+            && (kind, spec.Kind) is not ("csv", "text"))
         {
             throw new BuildException($"{e.Message} {path} looks like data.kind '{kind}', and '{spec.Kind}' is said.", e);
         }
@@ -203,7 +204,7 @@ internal static class DataSets
                 "csv" => CsvFiles.Read(path!, spec.AllLabelColumns(), spec.Table, learned?.Table, spec.GroupColumn, labelled,
                     spec.Task == ModelTask.MultiLabel),
                 "ucr" or "arff" or "ts" => SequenceFiles.Read(path!, spec.Kind, spec.Task, learned, labelled),
-                "text" => TextFiles.Read(path!, splits, spec.Text ?? new TextSpec(), spec.LabelColumn, learned?.Vocabulary, labelled),
+                "text" => TextFiles.Read(path!, splits, spec, learned?.Vocabulary, labelled),
                 "folder" => FolderFiles.Read(path!, spec, learned?.Preprocessing, labelled),
                 _ => throw new BuildException(
                     $"data.kind '{spec.Kind}' is not known; it is one of {string.Join(", ", BuildSpecRules.DataKinds)}."),

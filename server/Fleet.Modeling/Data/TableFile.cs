@@ -22,12 +22,15 @@ internal sealed record TableFile(
     private IReadOnlyList<string> FileNames { get; init; } = [];
 
     /// <summary>Reads a table, or several of the same columns as one.</summary>
+    /// <param name="path">A file, or a pattern of several.</param>
+    /// <param name="header">Whether the first line names the columns; null to find out.</param>
+    /// <param name="most">Most rows of each file.</param>
     /// <inheritdoc cref="ReadOne" path="/exception"/>
-    public static TableFile Read(string path, bool? header)
+    public static TableFile Read(string path, bool? header, int most = int.MaxValue)
     {
         var paths = DataFiles.Each(path);
-        if (paths.Count < 2) return ReadOne(paths.FirstOrDefault(path), header);
-        TableFile[] tables = [.. paths.Select(each => ReadNamed(each, header))];
+        if (paths.Count < 2) return ReadOne(paths.FirstOrDefault(path), header, most);
+        TableFile[] tables = [.. paths.Select(each => ReadNamed(each, header, most))];
         foreach (var (file, table) in tables.Index())
         {
             if (!table.Columns.SequenceEqual(tables[0].Columns))
@@ -46,11 +49,11 @@ internal sealed record TableFile(
     /// <summary>Where a row stands, for messages.</summary>
     public string Where(int row) => FileNames.Count == 0 ? $"line {Lines[row]}" : $"{FileNames[Files[row]]}, line {Lines[row]}";
 
-    private static TableFile ReadNamed(string path, bool? header)
+    private static TableFile ReadNamed(string path, bool? header, int most)
     {
         try
         {
-            return ReadOne(path, header);
+            return ReadOne(path, header, most);
         }
         catch (FormatException e)
         {
@@ -60,13 +63,13 @@ internal sealed record TableFile(
 
     /// <summary>Reads a table: what stands between its fields is found out, and whether its first line names them.</summary>
     /// <exception cref="FormatException">Its lines do not have the same number of fields, or a quote is not closed.</exception>
-    private static TableFile ReadOne(string path, bool? header)
+    private static TableFile ReadOne(string path, bool? header, int most)
     {
         var bytes = DataFiles.Read(path);
         if (ParquetTable.Is(bytes)) return ParquetTable.Read(bytes);
         using var reader = new StreamReader(new MemoryStream(bytes), Encoding.UTF8);
         var text = reader.ReadToEnd();
-        if (text.AsSpan().TrimStart() is ['{', ..]) return OfJsonLines(text);
+        if (text.AsSpan().TrimStart() is ['{', ..]) return OfJsonLines(text, most);
         var separator = SeparatorOf(text);
         string[]? columns = null;
         var isHeader = true;
@@ -84,6 +87,7 @@ internal sealed record TableFile(
             if (fields.Length != columns.Length)
                 throw new FormatException($"line {line} has {fields.Length} fields where the {(isHeader ? "header" : "first line")} has "
                     + $"{columns.Length}");
+            if (rows.Count == most) break;
             rows.Add(fields);
             lines.Add(line);
         }
@@ -120,16 +124,35 @@ internal sealed record TableFile(
         return counts.Max() > 0 ? Separators[Array.IndexOf(counts, counts.Max())] : first.Trim().Contains(' ') ? ' ' : ',';
     }
 
-    private static IEnumerable<(int Line, IReadOnlyList<string> Fields)> Records(string text, char separator) => separator != ' '
-        ? CsvReader.Read(new StringReader(text), separator)
-        : text.Split('\n').Index().Select(line => (line.Index + 1,
-                (IReadOnlyList<string>)line.Item.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)))
+    private static IEnumerable<(int Line, IReadOnlyList<string> Fields)> Records(string text, char separator) => separator switch
+    {
+        ' ' => Apart(text, line => line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)),
+        '\t' when !IsQuoted(text) => Apart(text, line => line.TrimEnd('\r') is { Length: > 0 } fields ? fields.Split('\t') : []),
+        _ => CsvReader.Read(new StringReader(text), separator),
+    };
+
+    private static IEnumerable<(int Line, IReadOnlyList<string> Fields)> Apart(string text, Func<string, string[]> fieldsOf)
+        => text.Split('\n').Index().Select(line => (line.Index + 1, (IReadOnlyList<string>)fieldsOf(line.Item)))
             .Where(record => record.Item2.Count > 0);
 
-    private static TableFile OfJsonLines(string text)
+    // Between tabs most programs write quotes as they are: where they do not open and close fields they are text.
+    private static bool IsQuoted(string text)
+    {
+        if (!text.Contains('"', StringComparison.Ordinal)) return false;
+        try
+        {
+            return CsvReader.Read(new StringReader(text), '\t').Count() > 0;
+        }
+        catch (FormatException)
+        {
+            return false;
+        }
+    }
+
+    private static TableFile OfJsonLines(string text, int most)
     {
         var (columns, rows, lines) = (new List<string>(), new List<string[]>(), new List<int>());
-        foreach (var (index, line) in text.Split('\n').Index().Where(line => !string.IsNullOrWhiteSpace(line.Item)))
+        foreach (var (index, line) in text.Split('\n').Index().Where(line => !string.IsNullOrWhiteSpace(line.Item)).Take(most))
         {
             try
             {

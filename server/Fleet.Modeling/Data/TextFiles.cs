@@ -1,60 +1,119 @@
-using System.Text;
 using System.Text.Json;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Inputs;
+using Fleet.Contracts.Tasks;
 
 namespace Fleet.Modeling.Data;
 
 /// <summary>
 /// Texts with a label each, as numbers of pieces: from JSON, <c>{"train": [["text", "label"], ...], "test": ...}</c> or one such list
-/// alone, of pairs or of objects with a text and a label; or from CSV with a column of texts.
+/// alone, of pairs or of objects with a text and a label; or from a table with a column of texts, which <see cref="TextColumns"/> finds.
 /// </summary>
 internal static class TextFiles
 {
     /// <summary>The split that is read where the spec names none.</summary>
     private static readonly string[] UsualSplits = ["train"];
 
-    /// <param name="path">JSON or CSV, told apart by the first character.</param>
-    /// <param name="splits">Splits of a JSON file; null for <c>train</c>.</param>
-    /// <param name="spec">Column or key of the texts, length and size of the vocabulary.</param>
-    /// <param name="labelColumn">Column, or key, of the labels.</param>
+    /// <summary>Reads texts, or several files of them as one.</summary>
+    /// <param name="path">A JSON document; or a table: CSV, TSV, an object of JSON a line, or Parquet.</param>
+    /// <param name="splits">Splits of a JSON document; null for <c>train</c>.</param>
+    /// <param name="spec">Columns or keys of texts and labels, length, and size of the vocabulary.</param>
     /// <param name="vocabulary">Of the training texts; null to learn it from these.</param>
     /// <param name="labelled">False: texts may stand alone, and labels are not looked at.</param>
     public static RawSamples Read(
-        string path, IReadOnlyList<string>? splits, TextSpec spec, string? labelColumn, Vocabulary? vocabulary, bool labelled = true)
+        string path, IReadOnlyList<string>? splits, DataSpec spec, Vocabulary? vocabulary, bool labelled = true)
     {
-        var bytes = DataFiles.Read(path);
-        var texts = new List<string>();
-        var labels = new List<string>();
-        try
+        var asked = spec.Text ?? new TextSpec();
+        var read = new Texts([], []);
+        foreach (var file in DataFiles.Each(path) is { Count: > 0 } files ? files : [path])
         {
-            if (bytes.AsSpan().TrimStart(" \t\r\n\u00ef\u00bb\u00bf"u8) is [(byte)'{' or (byte)'[', ..])
-                ReadJson(bytes, splits, spec.Column ?? "text", labelled ? labelColumn ?? "label" : null, texts, labels);
-            else ReadCsv(bytes, spec.Column, labelColumn, labelled, texts, labels);
+            try
+            {
+                if (IsDocument(DataFiles.Beginning(file)))
+                    ReadJson(DataFiles.Read(file), splits, asked.Column ?? "text", labelled ? spec.LabelColumn ?? "label" : null, read);
+                else if (splits is not null)
+                    throw new FormatException($"it is a table without splits, so that '{string.Join(", ", splits)}' is not in it "
+                        + "(data.text.trainSplits, validationSplits, testSplits).");
+                else ReadTable(file, spec, labelled, read);
+            }
+            catch (Exception e) when (e is FormatException or JsonException)
+            {
+                throw new BuildException($"Data file {file}: {e.Message.TrimEnd('.')}.", e);
+            }
         }
-        catch (Exception e) when (e is FormatException or JsonException)
-        {
-            throw new BuildException($"Data file {path}: {e.Message}", e);
-        }
+        var (texts, length) = (read.Contents, asked.MaximumLength);
         if (texts.Count == 0) throw new BuildException($"{path} holds no samples.");
-
-        vocabulary ??= Vocabulary.Of(texts, spec.VocabularySize);
-        if ((long)texts.Count * spec.MaximumLength > Array.MaxLength)
+        if ((long)texts.Count * length > Array.MaxLength)
             throw new BuildException(
-                $"{path} holds {texts.Count} texts of {spec.MaximumLength} pieces, more than one array can hold; lower "
-                    + "data.text.maximumLength.");
-        var numbers = new float[texts.Count * spec.MaximumLength];
-        for (var i = 0; i < texts.Count; i++) vocabulary.Encode(texts[i], numbers.AsSpan(i * spec.MaximumLength, spec.MaximumLength));
-        return new RawSamples(path, numbers, [spec.MaximumLength], labelled ? RawLabels.Of(labels) : RawLabels.None(texts.Count))
+                $"{path} holds {texts.Count} texts of {length} pieces, more than one array can hold; lower data.text.maximumLength.");
+
+        vocabulary ??= Vocabulary.Of(texts, asked.VocabularySize);
+        var numbers = new float[texts.Count * length];
+        // A piece more says whether any is cut off.
+        var (pieces, cut) = (new float[length + 1], 0);
+        for (var i = 0; i < texts.Count; i++)
+        {
+            vocabulary.Encode(texts[i], pieces);
+            pieces.AsSpan(0, length).CopyTo(numbers.AsSpan(i * length));
+            if (pieces[length] != Vocabulary.Padding) cut++;
+        }
+        return new RawSamples(path, numbers, [length], labelled ? RawLabels.Of(read.Labels) : RawLabels.None(texts.Count))
         {
             Vocabulary = vocabulary,
+            Origins = read.Groups.Count > 0 ? RawSamples.Numbered(read.Groups) : null,
+            Notes = cut * 20 <= texts.Count ? [] : [
+                $"{cut:N0} of {texts.Count:N0} texts are longer than {length} pieces, and cut there; data.text.maximumLength says otherwise.",
+            ],
         };
     }
 
-    private static void ReadJson(
-        byte[] file, IReadOnlyList<string>? splits, string textKey, string? labelKey, List<string> texts, List<string> labels)
+    /// <summary>True for JSON that is one document: a list, or an object of lists; false for an object a line, and for what is no JSON.</summary>
+    /// <param name="begin">How the file begins.</param>
+    public static bool IsDocument(ReadOnlySpan<byte> begin)
     {
-        using var json = JsonDocument.Parse(file.AsMemory(file is [0xef, 0xbb, 0xbf, ..] ? 3 : 0));
+        begin = begin.TrimStart(" \t\r\n"u8);
+        if (begin is not [(byte)'{', ..]) return begin is [(byte)'[', ..];
+        var reader = new Utf8JsonReader(begin, isFinalBlock: false, default);
+        var hasList = false;
+        try
+        {
+            while (reader.Read())
+            {
+                if (reader is { CurrentDepth: 1, TokenType: JsonTokenType.StartArray or JsonTokenType.StartObject }) hasList = true;
+                if (reader is { CurrentDepth: 0, TokenType: JsonTokenType.EndObject })
+                    return hasList && begin[(int)reader.BytesConsumed..].TrimStart(" \t\r\n"u8).IsEmpty;
+            }
+        }
+        catch (JsonException)
+        {
+            // Who reads it says where.
+        }
+        return hasList;
+    }
+
+    private static void ReadTable(string file, DataSpec spec, bool labelled, Texts read)
+    {
+        var table = TableFile.Read(file, null);
+        var text = table.PlaceOf(spec.Text?.Column ?? "text", "data.text.column");
+        var label = labelled ? table.PlaceOf(spec.LabelColumn ?? "label", "data.labelColumn") : -1;
+        var group = labelled && spec.GroupColumn is { } column ? table.PlaceOf(column, "data.groupColumn") : -1;
+        foreach (var (row, fields) in table.Rows.Index())
+        {
+            if (fields[text].Length == 0)
+                throw new FormatException($"{table.Where(row)} has no text in column '{table.Columns[text]}'; give it one, or remove the line");
+            if (label >= 0 && fields[label].Length == 0 && spec.Task != ModelTask.MultiLabel)
+                throw new FormatException(
+                    $"{table.Where(row)} has no label in column '{table.Columns[label]}'; give it one, or remove the line");
+            read.Contents.Add(fields[text]);
+            if (label >= 0) read.Labels.Add(fields[label]);
+            if (group >= 0) read.Groups.Add(fields[group]);
+        }
+    }
+
+    private static void ReadJson(
+        byte[] file, IReadOnlyList<string>? splits, string textKey, string? labelKey, Texts read)
+    {
+        using var json = JsonDocument.Parse(file.AsMemory(file.Length - DataFiles.WithoutMark(file).Length));
         if (json.RootElement.ValueKind == JsonValueKind.Array)
         {
             if (splits is not null)
@@ -92,36 +151,19 @@ internal static class TextFiles
                         $"sample {place}{where} (counted from 0) is {Short(sample.GetRawText())}; it must be a text and a label, "
                             + $"[\"text\", \"label\"] or {{\"{textKey}\": \"text\", \"{labelKey ?? "label"}\": \"label\"}} "
                             + $"(data.text.column, data.labelColumn){(labelKey is null ? ", or a text alone" : "")}.");
-                texts.Add(text.GetString()!);
-                labels.Add(label.ToString());
+                if (string.IsNullOrWhiteSpace(text.GetString()))
+                    throw new FormatException($"sample {place}{where} (counted from 0) has an empty text; remove it.");
+                read.Contents.Add(text.GetString()!);
+                read.Labels.Add(label.ToString());
             }
-        }
-    }
-
-    private static void ReadCsv(
-        byte[] file, string? textColumn, string? labelColumn, bool labelled, List<string> texts, List<string> labels)
-    {
-        using var reader = new StreamReader(new MemoryStream(file), Encoding.UTF8);
-        IReadOnlyList<string>? header = null;
-        int text = -1, label = -1;
-        int Column(string key, string? name) => name is not null && header!.ToList().IndexOf(name) is >= 0 and var column
-            ? column
-            : throw new FormatException($"it has no column '{name}' ({key}); its columns are {Short(string.Join(", ", header!))}.");
-        foreach (var (line, fields) in CsvReader.Read(reader))
-        {
-            if (header is null)
-            {
-                header = [.. fields.Select(field => field.Trim())];
-                text = Column("data.text.column", textColumn);
-                label = labelled ? Column("data.labelColumn", labelColumn) : text;
-                continue;
-            }
-            if (fields.Count != header.Count)
-                throw new FormatException($"line {line} has {fields.Count} fields where the header has {header.Count}.");
-            texts.Add(fields[text]);
-            labels.Add(fields[label].Trim());
         }
     }
 
     private static string Short(string text) => text.Length <= 100 ? text : text[..100] + "...";
+
+    /// <summary>Texts as files have them, each with its label, and what it is of where that was asked.</summary>
+    private sealed record Texts(List<string> Contents, List<string> Labels)
+    {
+        public List<string> Groups { get; } = [];
+    }
 }

@@ -52,8 +52,8 @@ public static partial class BuildSpecRules
         problems.OneOf("data.split", spec.Split ?? "random", DataSplits);
         problems.Require(spec.Split != "time" || spec is { Series: null, GroupColumn: null },
             "data.split 'time' goes by the order of samples; windows of a series and groups are kept together instead.");
-        problems.Require(spec.GroupColumn is null || (spec.GroupColumn.Length > 0 && spec.Kind is "csv" or DataSpec.Auto),
-            "data.groupColumn names a column for data.kind 'csv'; an npz file has an array 'groups'.");
+        problems.Require(spec.GroupColumn is null || (spec.GroupColumn.Length > 0 && spec.Kind is "csv" or "text" or DataSpec.Auto),
+            "data.groupColumn names a column for data.kind 'csv' and 'text'; an npz file has an array 'groups'.");
         JudgeSeries(spec, problems);
         problems.Require(spec.Table is null || isOpen || spec.Kind == "csv",
             $"data.table is for tables (data.kind 'csv'), not for '{spec.Kind}'.");

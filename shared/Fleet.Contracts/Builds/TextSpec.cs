@@ -1,11 +1,14 @@
 namespace Fleet.Contracts.Builds;
 
 /// <summary>
-/// How labelled texts are read: from JSON <c>{"train": [["text", "label"], ...], "test": ...}</c>, from one such list, or from CSV.
+/// How labelled texts are read: from JSON <c>{"train": [["text", "label"], ...], "test": ...}</c>, from one such list, or from a table: CSV,
+/// TSV, JSON with an object a line, Parquet.
 /// </summary>
 public sealed record TextSpec
 {
-    /// <summary>CSV: name of the column that holds the text. JSON whose samples are objects: the key; absent: <c>text</c>.</summary>
+    /// <summary>
+    /// Tables: name of the column that holds the text; absent: found out. JSON whose samples are objects: the key; absent: <c>text</c>.
+    /// </summary>
     public string? Column { get; init; }
 
     /// <summary>JSON: the splits to learn from; absent: <c>train</c>.</summary>

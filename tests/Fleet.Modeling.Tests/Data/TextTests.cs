@@ -115,8 +115,8 @@ public sealed class TextTests : IDisposable
     [InlineData("d.json", """{"train": [["a", null]]}""", "must be a text and a label")]
     [InlineData("d.json", """{"train": [[""", "d.json")]
     [InlineData("d.json", """{"train": []}""", "holds no samples")]
-    [InlineData("d.csv", "a,b\n1,2\n", "no column '' (data.text.column)")]
-    [InlineData("d.csv", "", "holds no samples")]
+    [InlineData("d.csv", "a,b\n1,2\n", "which of them holds texts cannot be told; name it in data.text.column")]
+    [InlineData("d.csv", "", "it is empty; a header line with column names is needed")]
     public void What_cannot_be_read_is_named(string name, string content, string message)
     {
         File.WriteAllText(_folder[name], content);

@@ -270,9 +270,12 @@ internal sealed class Build(TimeProvider time)
         };
     }
 
-    /// <summary>What every variant must keep within: a width that was found for a budget of bytes promises no other file.</summary>
-    private static ProfileBudget BudgetOf(BuildSpec spec) => VariantChoice.Tighter(
-        spec.Gate.Budget, new ProfileBudget { MaximumBytes = spec.Student!.Budget?.MaximumBytes });
+    /// <summary>What every variant must keep within: a width that was found for a budget promises no other file, nor one trained.</summary>
+    private static ProfileBudget BudgetOf(BuildSpec spec) => VariantChoice.Tighter(spec.Gate.Budget, new ProfileBudget
+    {
+        MaximumBytes = spec.Student!.Budget?.MaximumBytes,
+        MaximumLatencyP95 = spec.Student.Budget?.MaximumLatencyP95,
+    });
 
     private static HardwareProfile[] ProfilesOf(QuantizationSpec spec) => [.. spec.Profiles.Select(name => spec.Find(name)
         ?? throw new BuildException($"Profile '{name}' is not known; it is one of {BuiltInProfiles.Names}."))];

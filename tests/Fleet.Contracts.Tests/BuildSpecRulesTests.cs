@@ -167,12 +167,6 @@ public sealed partial class BuildSpecRulesTests
             "student.budget must name maximumBytes or maximumLatencyP95"),
         ["empty budget"] = (spec => spec with { Student = spec.Student! with { Width = StudentWidth.Auto, Budget = new StudentBudget() } },
             "student.budget must name maximumBytes or maximumLatencyP95"),
-        ["latency of a given width"] = (
-            spec => spec with
-            {
-                Student = spec.Student! with { Budget = new StudentBudget { MaximumLatencyP95 = TimeSpan.FromMilliseconds(5) } },
-            },
-            "student.budget.maximumLatencyP95 is for student.width or student.family auto"),
         ["width of a searched family"] = (spec => spec with { Student = new StudentSpec { Family = "auto", Width = 24 } },
             "student.width 24 is for a family that is named"),
         ["depth of a searched family"] = (spec => spec with { Student = new StudentSpec { Family = "auto", Depth = 2 } },

@@ -279,6 +279,21 @@ public sealed class BuildTests : IDisposable
         Assert.Contains("the budget is 30,000.", Assert.Single(report.Variants).Reasons[0], StringComparison.Ordinal);
     }
 
+    /// <summary>Nor does a width promise a time: a tick is beyond any file, on a machine however idle.</summary>
+    [Fact]
+    public void Nothing_that_breaks_the_latency_of_a_student_is_chosen()
+    {
+        var report = new Build(TimeProvider.System).Run(Small with
+        {
+            Student = Small.Student! with { Budget = new StudentBudget { MaximumLatencyP95 = TimeSpan.FromTicks(1) } },
+            Distillation = Small.Distillation with { CompareWithLabels = false },
+            Quantization = Small.Quantization with { Profiles = ["x64"], Effort = "fast", Schemes = ["fp16"] },
+        }, _folder.Path, new Heard(), CancellationToken.None).Report;
+        Assert.DoesNotContain(report.Variants, variant => variant.Chosen);
+        Assert.Contains(report.Variants, variant => variant.Reasons.Any(
+            reason => reason.StartsWith("Its p95 is ", StringComparison.Ordinal)));
+    }
+
     [Fact]
     public void Cancelling_ends_a_build_in_the_middle()
     {

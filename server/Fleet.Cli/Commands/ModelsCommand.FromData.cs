@@ -50,7 +50,7 @@ internal static partial class ModelsCommand
         private readonly Option<StudentBudget?> _budget = new("--budget")
         {
             HelpName = "SIZE,TIME",
-            Description = "With --data: most the 8-bit file may take, and p95 of one inference, as 50kB,5ms, or one of them.",
+            Description = "With --data: most the file may take, and p95 of one inference here and on devices, as 50kB,5ms, or one of them.",
             CustomParser = result => BudgetText.Parse(result.Tokens[0].Value, result.AddError),
         };
         private readonly Option<double?> _minutes = new("--minutes")
@@ -120,6 +120,8 @@ internal static partial class ModelsCommand
                 Data = data,
                 Teacher = new TeacherSpec { Family = StudentSpec.Auto },
                 Student = new StudentSpec { Family = StudentSpec.Auto, Budget = call.Get(_budget), Minutes = call.Get(_minutes) },
+                // Who names a time means that of the device; the search can only look at this machine.
+                Gate = new GateSpec { MaximumLatencyP95 = call.Get(_budget)?.MaximumLatencyP95 },
                 Quantization = new QuantizationSpec
                 {
                     Profiles = [.. profiles.Select(profile => profile.Name)],

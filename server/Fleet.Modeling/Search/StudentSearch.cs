@@ -216,10 +216,8 @@ internal sealed class StudentSearch(BuildSpec spec, DataSet data, HardwareProfil
     /// <summary>The spec that builds what was found without a search.</summary>
     private BuildSpec Found(Candidate chosen)
     {
-        var student = chosen.Student with
-        {
-            Budget = spec.Student!.Budget?.MaximumBytes is { } bytes ? new StudentBudget { MaximumBytes = bytes } : null,
-        };
+        // The budget stays: what is built is held to it, as is whatever is built from this spec later.
+        var student = chosen.Student with { Budget = spec.Student!.Budget };
         TrainingSpec Varied(TrainingSpec asked) => AugmentationTrials.Candidates(asked, _data.Of(student.Family).Data.Training)
             .FirstOrDefault(way => way.Name == chosen.Augmentation) is { Spec: { } way } ? way : asked;
         return spec with

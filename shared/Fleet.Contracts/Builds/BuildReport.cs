@@ -116,9 +116,9 @@ public sealed record AugmentationTrial(string Name, double Loss, double Differen
 /// <summary>One width that was tried, with an untrained network: size and latency do not depend on what it learned.</summary>
 /// <param name="Width">The width.</param>
 /// <param name="Parameters">Trainable parameters.</param>
-/// <param name="Bytes">Size of its 8-bit file.</param>
+/// <param name="Bytes">Size of its 8-bit file, or of its float file where that alone is fast enough.</param>
 /// <param name="Fits">True when it is within the budget.</param>
-/// <param name="LatencyP95">p95 of one inference; absent when no limit asked for it.</param>
+/// <param name="LatencyP95">p95 of one inference of that file; absent when no limit asked for it.</param>
 public sealed record WidthTrial(int Width, long Parameters, long Bytes, bool Fits, TimeSpan? LatencyP95 = null);
 
 /// <summary>A float network and how it was trained.</summary>

@@ -30,9 +30,6 @@ public static partial class BuildSpecRules
         problems.Require(
             spec.IsSearched || !spec.Width.IsAuto || spec.Budget is { MaximumBytes: not null } or { MaximumLatencyP95: not null },
             "student.budget must name maximumBytes or maximumLatencyP95 for student.width auto.");
-        problems.Require(spec.Width.IsAuto || spec.IsSearched || spec.Budget?.MaximumLatencyP95 is null,
-            $"student.budget.maximumLatencyP95 is for student.width or student.family auto; for width {spec.Width} "
-                + "gate.maximumLatencyP95 limits the variants.");
         problems.Require(spec.Budget?.MaximumBytes is null or >= 1024,
             $"student.budget.maximumBytes {spec.Budget?.MaximumBytes} must be at least 1024.");
         problems.Require(spec.Budget?.MaximumLatencyP95 is not { } latency

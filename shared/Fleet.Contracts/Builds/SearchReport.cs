@@ -49,7 +49,7 @@ public sealed record SearchTrial
     /// <summary>Multiplications and additions, counted as one, for one sample.</summary>
     public required long MultiplyAdds { get; init; }
 
-    /// <summary>Size of its 8-bit file, measured untrained.</summary>
+    /// <summary>Size of its 8-bit file, or of its float file where that alone is fast enough, measured untrained.</summary>
     public required long Bytes { get; init; }
 
     /// <summary>p95 of one inference; absent when no limit asked for it.</summary>

@@ -1,13 +1,16 @@
 namespace Fleet.Contracts.Builds;
 
-/// <summary>What a student may cost; for <c>width: auto</c> at least one limit.</summary>
+/// <summary>
+/// What a student may cost; for <c>width: auto</c> at least one limit. One file must keep both, and no variant is chosen that does not.
+/// </summary>
 public sealed record StudentBudget
 {
-    /// <summary>Largest size of its 8-bit file in bytes.</summary>
+    /// <summary>Largest size of its file in bytes; while it is searched, of its 8-bit file.</summary>
     public long? MaximumBytes { get; init; }
 
     /// <summary>
-    /// Largest p95 of one inference on the machine that builds, of its 8-bit file or, where that is faster, of its float file.
+    /// Largest p95 of one inference on the machine that builds, of its 8-bit file or, where that is faster and small enough, of its float
+    /// file. <see cref="GateSpec.MaximumLatencyP95"/> holds devices to one.
     /// </summary>
     public TimeSpan? MaximumLatencyP95 { get; init; }
 }

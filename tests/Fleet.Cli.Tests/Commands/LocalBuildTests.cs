@@ -65,7 +65,7 @@ public sealed class LocalBuildTests : IDisposable
             .Range(0, 24).Select(i => (i / 12 == sample % 2 ? 1 : 0) + 0.2 * random.NextDouble()).Prepend(1 + sample % 2)
             .Select(value => value.ToString("0.000", CultureInfo.InvariantCulture)))));
         var code = await _fleet.RunAsync(
-            "models", "build", "--data", _folder["bumps_TRAIN.txt"], "--budget", "6kB", "--minutes", "0.05", "--out", _folder["built"]);
+            "models", "build", "--data", _folder["bumps_TRAIN.txt"], "--budget", "6kB,10s", "--minutes", "0.05", "--out", _folder["built"]);
         Assert.True(code == 0, _fleet.Error);
         Assert.Contains("ucr: classification, samples of 1 x 24", _fleet.Output, StringComparison.Ordinal);
         Assert.Matches("(?m)^(mlp|conv1d) .* \\* built$", _fleet.Output);
@@ -74,12 +74,16 @@ public sealed class LocalBuildTests : IDisposable
         var found = Report("built").Search!.Found;
         Assert.Equal("bumps", found.Model);
         Assert.False(found.Student!.IsSearched);
+        Assert.Equal((TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(10)),
+            (found.Student.Budget!.MaximumLatencyP95, found.Gate.MaximumLatencyP95));
         Assert.All(Report("built").Variants.Where(variant => variant.Accepted), variant => Assert.InRange(variant.Bytes!.Value, 1, 6000));
 
         using var again = new ShellUnderTest();
         code = await again.RunAsync("models", "build", _folder["built", "spec.yaml"], "--local", "--out", _folder["again"]);
         Assert.True(code == 0, again.Error);
         Assert.Null(Report("again").Search);
+        Assert.Equal((found.Student.Budget, found.Gate.MaximumLatencyP95),
+            (Report("again").Spec.Student!.Budget, Report("again").Spec.Gate.MaximumLatencyP95));
         Assert.Equal(Report("built").Student.Description, Report("again").Student.Description);
         Assert.Equal(await File.ReadAllBytesAsync(_folder["built", "student.onnx"]),
             await File.ReadAllBytesAsync(_folder["again", "student.onnx"]));

@@ -92,7 +92,11 @@ public sealed class StudentSearchTests : IDisposable
     [Fact]
     public void Time_that_runs_short_leaves_candidates_out_and_says_so()
     {
-        var found = Search(Bursts(new StudentBudget { MaximumBytes = 12_000 }, minutes: 0.001));
+        var budget = new StudentBudget { MaximumBytes = 12_000, MaximumLatencyP95 = TimeSpan.FromSeconds(10) };
+        var found = Search(Bursts(budget, minutes: 0.001));
+        // What is built is held to all of the budget.
+        Assert.Equal(budget, found.Found.Student!.Budget);
+        Assert.Empty(BuildSpecRules.ProblemsOf(found.Found));
         Assert.Contains(found.Notes, note => note.Contains("student.minutes leaves no time for more", StringComparison.Ordinal));
         Assert.Single(found.Trials, trial => trial.Chosen);
     }

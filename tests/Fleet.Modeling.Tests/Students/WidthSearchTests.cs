@@ -63,6 +63,28 @@ public sealed class WidthSearchTests : IDisposable
         Assert.Contains("the smallest, 1, makes", failure.Message, StringComparison.Ordinal);
     }
 
+    // Two limits of one file: bytes of the 8-bit file and time of the float file are nobody's.
+    [Theory]
+    [InlineData(100, 2.0, 300, 1.0, 200L, 3.0, 100, true)]
+    [InlineData(100, 2.0, 300, 1.0, 200L, 1.5, 100, false)]
+    [InlineData(100, 2.0, 300, 1.0, 400L, 1.5, 300, true)]
+    [InlineData(100, 2.0, 300, 1.0, null, 1.5, 300, true)]
+    [InlineData(100, 2.0, 300, 1.6, null, 1.5, 100, false)]
+    // The float file of a tiny network may be the smaller one.
+    [InlineData(300, 2.0, 100, 1.0, 200L, 3.0, 100, true)]
+    [InlineData(300, 1.0, 100, 4.0, 200L, 3.0, 100, false)]
+    // Within a tenth of the limit another timing may be beyond it.
+    [InlineData(100, 2.0, 300, 2.5, 200L, 2.1, 100, false)]
+    [InlineData(100, 2.0, 300, 2.5, 200L, 2.21, 100, true)]
+    public void One_file_keeps_all_limits(
+        long bytes, double time, long floatBytes, double floatTime, long? most, double longest, long counts, bool fits)
+    {
+        var (file, isWithin) = WidthSearch.Judge(new FileCost(bytes, TimeSpan.FromMilliseconds(time)),
+            new FileCost(floatBytes, TimeSpan.FromMilliseconds(floatTime)),
+            new StudentBudget { MaximumBytes = most, MaximumLatencyP95 = TimeSpan.FromMilliseconds(longest) });
+        Assert.Equal((counts, fits), (file.Bytes, isWithin));
+    }
+
     [Fact]
     public void Latency_bounds_the_width_too()
     {

@@ -20,6 +20,9 @@ internal sealed class Call(Shell shell, ParseResult parsed, FleetClient client)
     /// <summary>The clock's now.</summary>
     public DateTimeOffset Now => shell.Time.GetUtcNow();
 
+    /// <summary>What was written after the verb.</summary>
+    public ParseResult Parsed => parsed;
+
     public T Get<T>(Argument<T> argument) => parsed.GetRequiredValue(argument);
 
     /// <summary>An argument that may be left out.</summary>

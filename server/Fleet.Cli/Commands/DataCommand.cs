@@ -22,14 +22,7 @@ internal static class DataCommand
             Description = "Build spec, a YAML file; left out where --data names data.",
             Arity = ArgumentArity.ZeroOrOne,
         };
-        var data = new Option<string?>("--data") { HelpName = "PATH", Description = "Training data in place of a spec, a file or folder." };
-        var test = new Option<string?>("--test")
-        {
-            HelpName = "PATH",
-            Description = "With --data: test data; a share of the training data otherwise.",
-        };
-        var label = new Option<string?>("--label") { HelpName = "COLUMN", Description = "With --data: column that is to be predicted." };
-        var (task, preprocess) = (TaskOption.Create(), PreprocessingOption.Create("what is left out follows from the files."));
+        var samples = new SampleOptions("Training data in place of a spec, a file or folder.");
         var command = new TaughtCommand("show", """
             Shows what is understood of data: its kind, parts, classes, shape, ranges and a few samples.
 
@@ -37,27 +30,18 @@ internal static class DataCommand
               fleet data show fashion.yaml
               fleet data show --data pictures/
               fleet data show --data customers.csv --label churned
+              fleet data show --data requests.csv --label intent --input text
+              fleet data show --data watch.csv --label activity --window 100,50
               fleet data show fashion.yaml --json
-            """) { spec, data, test, label, task, preprocess, Verb.Json() };
+            """) { spec };
+        foreach (var option in samples.All) command.Options.Add(option);
+        command.Options.Add(Verb.Json());
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            var request = (parsed.GetValue(spec), parsed.GetValue(data)) switch
+            var request = (parsed.GetValue(spec), samples.IsGiven(parsed)) switch
             {
-                ({ } file, null) => OfSpec(file, [
-                    ("--test", parsed.GetValue(test), "data.test"), ("--label", parsed.GetValue(label), "data.labelColumn"),
-                    ("--task", parsed.GetValue(task), "data.task"), ("--preprocess", parsed.GetValue(preprocess), "data.preprocessing"),
-                ]),
-                (null, { } path) => new DataRequest
-                {
-                    Data = new DataSpec
-                    {
-                        Train = Path.GetFullPath(path),
-                        Test = ModelOptions.FullPath(parsed.GetValue(test)),
-                        LabelColumn = parsed.GetValue(label),
-                        Task = parsed.GetValue(task),
-                        Preprocessing = parsed.GetValue(preprocess),
-                    },
-                },
+                ({ } file, false) => OfSpec(file, samples.WithoutData(parsed)),
+                (null, true) => new DataRequest { Data = samples.Of(parsed) },
                 _ => throw new FleetException("Name a build spec, or data with --data.") { Code = ExitCode.Usage },
             };
             var report = await RunAsync(shell, request, parsed.GetValue(spec) is null, cancellationToken);
@@ -68,12 +52,9 @@ internal static class DataCommand
         return command;
     }
 
-    private static DataRequest OfSpec(string file, (string Option, object? Value, string Key)[] ofData)
-    {
-        foreach (var (option, _, key) in ofData.Where(one => one.Value is not null))
-            throw new FleetException($"{option} goes with --data; {file} says it in {key}.") { Code = ExitCode.Usage };
-        return Of(SpecFile.Read(file, filesAreHere: true), file);
-    }
+    private static DataRequest OfSpec(string file, (string Option, string Key)? ofData) => ofData is ({ } option, { } key)
+        ? throw new FleetException($"{option} goes with --data; {file} says it in {key}.") { Code = ExitCode.Usage }
+        : Of(SpecFile.Read(file, filesAreHere: true), file);
 
     private static DataRequest Of(BuildSpec spec, string file) => spec.Data is { } data
         ? new DataRequest { Data = data, Student = spec.Student?.Family, Teacher = spec.Teacher?.Family, Seed = spec.Seed }

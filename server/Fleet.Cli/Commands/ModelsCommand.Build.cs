@@ -34,7 +34,8 @@ internal static partial class ModelsCommand
         return Verb.On(shell, "build", """
             Builds a model: trains or reads the teacher, distills a student, quantizes it for each profile, measures every variant.
 
-            Without a spec, --data names data. What is understood of it is shown; then
+            Without a spec, --data names data: a table, texts, a folder of pictures or
+            sound, series, arrays. What is understood of it is shown; then
             families, widths and depths within --budget are searched on held-out training
             samples, and the best is built on this machine. The spec that was found is
             written as spec.yaml. Times are measured on this machine, also with --device:
@@ -46,6 +47,8 @@ internal static partial class ModelsCommand
               fleet models build --data pictures/ --budget 50kB,5ms --minutes 30
               fleet models build --data customers.csv --label churned --minutes 5 \
                 --device DEVICE --rollout
+              fleet models build --data requests.csv --label intent --budget 500kB
+              fleet models build --data watch.csv --label activity --window 100,50
               fleet models build deploy/examples/vibration.yaml --wait
               fleet models build fashion.yaml --wait --json > build.json
               fleet models build fashion.yaml --local --out fashion

@@ -20,18 +20,13 @@ internal static partial class ModelsCommand
     /// <summary>The options that stand in place of a spec.</summary>
     private sealed class DataOptions
     {
-        private readonly Option<string?> _data = new("--data")
+        private readonly SampleOptions _samples = new(
+            "In place of SPEC: training data, a file or folder. Searches the student, here and now.");
+        private readonly Option<string?> _teacher = new("--teacher")
         {
-            HelpName = "PATH",
-            Description = "In place of SPEC: training data, a file or folder. Searches the student, here and now.",
+            HelpName = "FILE",
+            Description = "With --data: a teacher of your own, an ONNX or TorchScript file [default: one is trained].",
         };
-        private readonly Option<string?> _label = new("--label") { HelpName = "COLUMN", Description = "With --data: what is predicted." };
-        private readonly Option<string?> _test = new("--test")
-        {
-            HelpName = "PATH",
-            Description = "With --data: test data; a fifth of the training data otherwise.",
-        };
-        private readonly Option<ModelTask?> _task = TaskOption.Create();
         private readonly Option<string?> _profile = new("--profile")
         {
             HelpName = "NAMES",
@@ -46,7 +41,6 @@ internal static partial class ModelsCommand
         {
             Description = "With --data and --device: searched and built on the server, released, and rolled out to that device.",
         };
-        private readonly Option<Preprocessing?> _preprocess = PreprocessingOption.Create("what is left out follows from the files.");
         private readonly Option<StudentBudget?> _budget = new("--budget")
         {
             HelpName = "SIZE,TIME",
@@ -67,11 +61,11 @@ internal static partial class ModelsCommand
         /// <summary>All of them.</summary>
         public IReadOnlyList<Symbol> All =>
         [
-            _data, _label, _test, _task, _preprocess, _profile, _device, _rollout, _budget, _minutes, _name,
+            .. _samples.All, _teacher, _profile, _device, _rollout, _budget, _minutes, _name,
         ];
 
         /// <summary>True where data stands in place of a spec.</summary>
-        public bool IsGiven(Call call) => call.Get(_data) is not null;
+        public bool IsGiven(Call call) => _samples.IsGiven(call.Parsed);
 
         /// <summary>True where what is built goes on to a device.</summary>
         public bool RollsOut(Call call) => call.Get(_rollout);
@@ -85,22 +79,24 @@ internal static partial class ModelsCommand
         };
 
         /// <summary>An option that says nothing beside a spec; null where there is none.</summary>
-        public string? WithoutData(Call call) => new (string Name, object? Given)[]
+        public string? WithoutData(Call call) => _samples.WithoutData(call.Parsed)?.Option ?? new (string Name, object? Given)[]
         {
-            ("--label", call.Get(_label)), ("--test", call.Get(_test)), ("--profile", call.Get(_profile)), ("--device", call.Get(_device)),
+            ("--teacher", call.Get(_teacher)), ("--profile", call.Get(_profile)), ("--device", call.Get(_device)),
             ("--budget", call.Get(_budget)), ("--minutes", call.Get(_minutes)), ("--name", call.Get(_name)),
-            ("--task", call.Get(_task)), ("--preprocess", call.Get(_preprocess)), ("--rollout", call.Get(_rollout) ? true : null),
+            ("--rollout", call.Get(_rollout) ? true : null),
         }.Where(option => option.Given is not null).Select(option => option.Name).FirstOrDefault();
 
         /// <summary>The data.</summary>
-        public DataSpec Data(Call call) => new()
+        public DataSpec Data(Call call) => _samples.Of(call.Parsed);
+
+        private TeacherSpec Teacher(Call call)
         {
-            Train = Path.GetFullPath(call.Get(_data)!),
-            Test = ModelOptions.FullPath(call.Get(_test)),
-            LabelColumn = call.Get(_label),
-            Task = call.Get(_task),
-            Preprocessing = call.Get(_preprocess),
-        };
+            if (call.Get(_teacher) is not { } file) return new TeacherSpec { Family = StudentSpec.Auto };
+            var path = Path.GetFullPath(file);
+            if (!File.Exists(path)) throw new FleetException($"--teacher {file} does not exist.") { Code = ExitCode.Usage };
+            return Path.GetExtension(path).Equals(".onnx", StringComparison.OrdinalIgnoreCase)
+                ? new TeacherSpec { Onnx = path } : new TeacherSpec { TorchScript = path };
+        }
 
         /// <summary>What is searched; the server is asked only where a device is named.</summary>
         public async Task<BuildSpec> SpecAsync(Call call, DataSpec data, CancellationToken cancellationToken)
@@ -118,7 +114,7 @@ internal static partial class ModelsCommand
             {
                 Model = call.Get(_name) ?? NameOf(data.Train!),
                 Data = data,
-                Teacher = new TeacherSpec { Family = StudentSpec.Auto },
+                Teacher = Teacher(call),
                 Student = new StudentSpec { Family = StudentSpec.Auto, Budget = call.Get(_budget), Minutes = call.Get(_minutes) },
                 // Who names a time means that of the device; the search can only look at this machine.
                 Gate = new GateSpec { MaximumLatencyP95 = call.Get(_budget)?.MaximumLatencyP95 },
@@ -130,7 +126,7 @@ internal static partial class ModelsCommand
             };
             // What the data is of is found out by the worker's program; what was written here is judged here.
             return BuildSpecRules.ProblemsOf(spec) is { Count: > 0 } problems
-                ? throw new FleetException(problems) { Code = ExitCode.Usage }
+                ? throw new FleetException([.. problems.Select(OptionWords.Of)]) { Code = ExitCode.Usage }
                 : spec;
         }
 
@@ -220,8 +216,19 @@ internal static partial class ModelsCommand
     {
         Directory.CreateDirectory(folder);
         var file = Path.Combine(folder, "spec.yaml");
-        await File.WriteAllTextAsync(file, SpecWriter.Write(report.Search!.Found), cancellationToken);
+        await File.WriteAllTextAsync(file, SpecWriter.Write(Kept(report)), cancellationToken);
         return file;
+    }
+
+    // A student that beats the simple models must do so again; one that does not is built again all the same, and the report says it.
+    private static BuildSpec Kept(BuildReport report)
+    {
+        var found = report.Search!.Found;
+        MetricValue[] simple = [
+            .. report.Floors.Where(floor => floor.Name != FloorReport.LabelsAlone).Select(floor => floor.Scores.Metrics[0]),
+        ];
+        return simple.Length > 0 && simple.All(figure => report.Student.Scores.Metrics[0].Goodness() >= figure.Goodness())
+            ? found with { Gate = found.Gate with { AboveFloor = 0 } } : found;
     }
 
     [GeneratedRegex("[^a-z0-9]+")]

@@ -7,15 +7,20 @@ namespace Fleet.Cli.Display;
 /// </summary>
 internal static partial class OptionWords
 {
-    /// <summary>The message with <c>--data</c>, <c>--test</c>, <c>--task</c> and <c>--label</c> for the keys that they set.</summary>
+    /// <summary>The message with <c>--data</c>, <c>--label</c> and others for the keys that they set.</summary>
     public static string Of(string message) => Keys().Replace(message, key => key.Value switch
     {
         "data.train" => "--data",
         "data.test" => "--test",
         "data.task:" => "--task",
+        "data.text.column" => "--input",
+        "data.unlabelled" => "--unlabelled",
+        "data.groupColumn" => "--group",
+        "data.series" => "--window",
+        "data.kind" => "--kind",
         _ => "--label",
     });
 
-    [GeneratedRegex(@"(?<![\w./\\-])data\.(train|test|labelColumn|task:)(?![\w/\\-]|\.\w)")]
+    [GeneratedRegex(@"(?<![\w./\\-])data\.(train|test|labelColumn|task:|text\.column|unlabelled|groupColumn|series|kind)(?![\w/\\-]|\.\w)")]
     private static partial Regex Keys();
 }

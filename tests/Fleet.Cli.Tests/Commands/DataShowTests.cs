@@ -74,8 +74,54 @@ public sealed class DataShowTests : IDisposable
         Assert.Contains("2 labels, 1.5 a sample, the rarest", _fleet.Output, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Texts_of_a_table_are_told_by_themselves_and_shown_as_they_are_written()
+    {
+        string Meant(int row) => row % 2 == 0 ? "pay" : "stop";
+        await File.WriteAllLinesAsync(_folder["t.csv"],
+            ["id,said,meant", .. Enumerable.Range(0, 40).Select(i => $"{i},please {Meant(i)} number {i},{Meant(i)}")]);
+        var code = await _fleet.RunAsync("data", "show", "--data", _folder["t.csv"], "--label", "meant");
+        Assert.True(code == 0, _fleet.Error);
+        Assert.Contains("text: classification, samples of 32", _fleet.Output, StringComparison.Ordinal);
+        Assert.Matches("(?m)^pay +please pay number", _fleet.Output);
+        using var table = new ShellUnderTest();
+        Assert.Equal(0, await table.RunAsync("data", "show", "--data", _folder["t.csv"], "--label", "meant", "--kind", "csv"));
+        Assert.Contains("csv: classification", table.Output, StringComparison.Ordinal);
+        using var other = new ShellUnderTest();
+        Assert.Equal(1, await other.RunAsync("data", "show", "--data", _folder["t.csv"], "--label", "meant", "--input", "words"));
+        Assert.Contains("it has no column 'words' (--input); its columns are id, said, meant", other.Error.ReplaceLineEndings(" "),
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Windows_groups_and_samples_without_labels_are_named_by_options()
+    {
+        await File.WriteAllLinesAsync(_folder["t.csv"], [
+            "a,who,y", .. Enumerable.Range(0, 80).Select(i => $"{i % 9},m{i / 10},{(i / 10 % 2 == 0 ? "on" : "off")}"),
+        ]);
+        string[] asked = ["data", "show", "--data", _folder["t.csv"], "--label", "y", "--group", "who", "--json"];
+        var code = await _fleet.RunAsync([.. asked, "--unlabelled", _folder["t.csv"]]);
+        Assert.True(code == 0, _fleet.Error);
+        var report = JsonSerializer.Deserialize(_fleet.Output, FleetJson.Strict.DataReport)!;
+        Assert.Equal(("who", 80), (report.Spec.GroupColumn, report.Samples.Unlabelled));
+        using var windows = new ShellUnderTest();
+        Assert.Equal(0, await windows.RunAsync([.. asked, "--window", "4"]));
+        report = JsonSerializer.Deserialize(windows.Output, FleetJson.Strict.DataReport)!;
+        var series = report.Spec.Series!;
+        Assert.Equal(("series", 4, 2, "who"), (report.Spec.Kind, series.Window, series.Step, series.Unit));
+        Assert.Equal([1, 4], report.SampleShape);
+        using var wrong = new ShellUnderTest();
+        Assert.Equal(2, await wrong.RunAsync("data", "show", "--data", _folder["t.csv"], "--window", "4;2"));
+        Assert.Contains("--window '4;2' is not written as ROWS or ROWS,STEP", wrong.Error, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("--label", "kind", "--label goes with --data; ", " says it in data.labelColumn.")]
+    [InlineData("--input", "text", "--input goes with --data; ", " says it in data.text.column.")]
+    [InlineData("--unlabelled", "u.csv", "--unlabelled goes with --data; ", " says it in data.unlabelled.")]
+    [InlineData("--group", "who", "--group goes with --data; ", " says it in data.groupColumn.")]
+    [InlineData("--window", "8,4", "--window goes with --data; ", " says it in data.series.")]
+    [InlineData("--kind", "csv", "--kind goes with --data; ", " says it in data.kind.")]
     [InlineData("--test", "t.csv", "--test goes with --data; ", " says it in data.test.")]
     [InlineData("--task", "regression", "--task goes with --data; ", " says it in data.task.")]
     [InlineData("--preprocess", "width=8 height=8", "--preprocess goes with --data; ", " says it in data.preprocessing.")]

@@ -76,6 +76,7 @@ public sealed class LocalBuildTests : IDisposable
         Assert.False(found.Student!.IsSearched);
         Assert.Equal((TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(10)),
             (found.Student.Budget!.MaximumLatencyP95, found.Gate.MaximumLatencyP95));
+        Assert.Contains("aboveFloor: 0", await File.ReadAllTextAsync(_folder["built", "spec.yaml"]), StringComparison.Ordinal);
         Assert.All(Report("built").Variants.Where(variant => variant.Accepted), variant => Assert.InRange(variant.Bytes!.Value, 1, 6000));
 
         using var again = new ShellUnderTest();
@@ -98,6 +99,9 @@ public sealed class LocalBuildTests : IDisposable
     [InlineData("--profile names one: leave one out", "models", "build", "--data", "x.csv", "--profile", "x64", "--device", "d")]
     [InlineData("--rollout needs the device that the model goes to", "models", "build", "--data", "x.csv", "--rollout")]
     [InlineData("--rollout goes with --data; beside a spec 'fleet rollouts start' does it.", "models", "build", "x.yaml", "--rollout")]
+    [InlineData("--teacher none.onnx does not exist.", "models", "build", "--data", "x.csv", "--teacher", "none.onnx")]
+    [InlineData("--teacher goes with --data; beside a spec it stands in x.yaml.", "models", "build", "x.yaml", "--teacher", "t.onnx")]
+    [InlineData("--kind 'words' is not known", "models", "build", "--data", "x.csv", "--kind", "words")]
     [InlineData("--task 'colour' is not one of classification", "models", "build", "--data", "x.csv", "--task", "colour")]
     public async Task What_does_not_go_together_is_said(string says, params string[] arguments)
     {

@@ -1,0 +1,90 @@
+using System.CommandLine;
+using System.Globalization;
+using Fleet.Cli.Client;
+using Fleet.Cli.Terminal;
+using Fleet.Contracts.Builds;
+using Fleet.Contracts.Tasks;
+
+namespace Fleet.Cli.Commands;
+
+/// <summary>The options that name data in place of a spec: each sets one key of <c>data</c>.</summary>
+internal sealed class SampleOptions
+{
+    private readonly Option<string?> _data;
+    private readonly Option<string?> _label = Named("--label", "COLUMN", "With --data: what is predicted.");
+    private readonly Option<string?> _input = Named("--input", "COLUMN", "With --data: column of texts [default: found out].");
+    private readonly Option<string?> _test = Named("--test", "PATH", "With --data: test data; a fifth of the training data otherwise.");
+    private readonly Option<string?> _unlabelled = Named(
+        "--unlabelled", "PATH", "With --data: more samples, without labels, which the teacher is asked about.");
+    private readonly Option<string?> _group = Named(
+        "--group", "COLUMN", "With --data: machine, speaker or patient of a sample; those of one stay together in every cut.");
+    private readonly Option<string?> _kind = Named(
+        "--kind", "KIND", "With --data: what it is, such as text or csv [default: found out].");
+    private readonly Option<SeriesSpec?> _window = new("--window")
+    {
+        HelpName = "ROWS[,STEP]",
+        Description = "With --data: cuts a table over time into windows of so many rows, one every STEP rows [default: half of them]. "
+            + "--group names its machines or runs.",
+        CustomParser = result => WindowOf(result.Tokens[0].Value, result.AddError),
+    };
+
+    private readonly Option<ModelTask?> _task = TaskOption.Create();
+    private readonly Option<Preprocessing?> _preprocess = PreprocessingOption.Create("what is left out follows from the files.");
+
+    /// <param name="what">What <c>--data</c> does for the command.</param>
+    public SampleOptions(string what) => _data = Named("--data", "PATH", what);
+
+    /// <summary>All of them.</summary>
+    public IReadOnlyList<Option> All =>
+    [
+        _data, _label, _input, _test, _unlabelled, _group, _window, _task, _kind, _preprocess,
+    ];
+
+    /// <summary>True where data stands in place of a spec.</summary>
+    public bool IsGiven(ParseResult parsed) => parsed.GetValue(_data) is not null;
+
+    /// <summary>The first that says nothing beside a spec, with the key that says it there; null where there is none.</summary>
+    public (string Option, string Key)? WithoutData(ParseResult parsed) => new (Option Option, object? Given, string Key)[]
+    {
+        (_label, parsed.GetValue(_label), "data.labelColumn"), (_input, parsed.GetValue(_input), "data.text.column"),
+        (_test, parsed.GetValue(_test), "data.test"), (_unlabelled, parsed.GetValue(_unlabelled), "data.unlabelled"),
+        (_group, parsed.GetValue(_group), "data.groupColumn"), (_window, parsed.GetValue(_window), "data.series"),
+        (_task, parsed.GetValue(_task), "data.task"), (_kind, parsed.GetValue(_kind), "data.kind"),
+        (_preprocess, parsed.GetValue(_preprocess), "data.preprocessing"),
+    }.Where(one => one.Given is not null).Select(one => ((string, string)?)(one.Option.Name, one.Key)).FirstOrDefault();
+
+    /// <summary>The data.</summary>
+    public DataSpec Of(ParseResult parsed)
+    {
+        var (window, group) = (parsed.GetValue(_window), parsed.GetValue(_group));
+        return new DataSpec
+        {
+            Kind = parsed.GetValue(_kind) ?? DataSpec.Auto,
+            Train = Path.GetFullPath(parsed.GetValue(_data)!),
+            Test = ModelOptions.FullPath(parsed.GetValue(_test)),
+            Unlabelled = ModelOptions.FullPath(parsed.GetValue(_unlabelled)),
+            LabelColumn = parsed.GetValue(_label),
+            // Windows are of units, which no part of a split shares with another.
+            GroupColumn = window is null ? group : null,
+            Series = window is null ? null : window with { Unit = group },
+            Text = parsed.GetValue(_input) is { } column ? new TextSpec { Column = column } : null,
+            Task = parsed.GetValue(_task),
+            Preprocessing = parsed.GetValue(_preprocess),
+        };
+    }
+
+    private static Option<string?> Named(string name, string help, string description)
+        => new(name) { HelpName = help, Description = description };
+
+    private static SeriesSpec? WindowOf(string text, Action<string> addError)
+    {
+        int[] numbers = [
+            .. text.Split(',').Select(part
+                => int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : 0),
+        ];
+        if (numbers is [> 0] or [> 0, > 0])
+            return new SeriesSpec { Window = numbers[0], Step = numbers is [_, var step] ? step : (numbers[0] + 1) / 2 };
+        addError($"--window '{text}' is not written as ROWS or ROWS,STEP, such as 100,50.");
+        return null;
+    }
+}

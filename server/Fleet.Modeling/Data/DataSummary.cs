@@ -8,7 +8,10 @@ namespace Fleet.Modeling.Data;
 /// <summary>Says what was understood of data.</summary>
 internal static class DataSummary
 {
-    private const int MaximumChannels = 256, MaximumExamples = 6;
+    private const int MaximumChannels = 256, MaximumExamples = 6, MaximumFields = 12;
+
+    /// <summary>The day that dates of tables count from.</summary>
+    private static readonly DateTime FirstDay = new(2000, 1, 1);
 
     /// <summary>Values of an example along an axis: a line of a terminal, and columns and rows of a picture.</summary>
     private const int LineLength = 60, PictureSide = 24;
@@ -100,12 +103,41 @@ internal static class DataSummary
             if (training.Vocabulary is { } vocabulary)
             {
                 var pieces = training.Sample(sample).ToArray().Where(number => number != Vocabulary.Padding);
-                yield return new SampleView([], [], label, string.Join(' ', pieces.Select(number => vocabulary.Pieces[(int)number])));
+                yield return new SampleView([], [], label, string.Join(' ', pieces.Select(number => vocabulary.Pieces[(int)number]))
+                    .Replace(" ##", "", StringComparison.Ordinal));
+                continue;
+            }
+            if (data.Table is { } plan)
+            {
+                yield return new SampleView([], [], label, Row(plan, training.Sample(sample)));
                 continue;
             }
             int[] shape = training.SampleShape is [_, var rows, var columns] ? [rows, columns] : [training.SampleShape[^1]];
             yield return Thinned(label, shape, training.Sample(sample)[..shape.Aggregate(1, (product, extent) => product * extent)]);
         }
+    }
+
+    /// <summary>
+    /// The fields of a row as they were before they became values; what was missing, or is no word of the plan, is a dash.
+    /// </summary>
+    private static string Row(TablePlan plan, ReadOnlySpan<float> values)
+    {
+        var fields = new List<string>();
+        foreach (var column in plan.Columns.Take(MaximumFields))
+        {
+            var width = new ColumnReader(column).Width;
+            var own = values[..width];
+            values = values[width..];
+            var isMissing = column.TellsMissing && own[^1] == 1;
+            fields.Add($"{column.Name} " + column.Kind switch
+            {
+                TableColumnKind.Category => own.IndexOf(1f) is >= 0 and var word ? column.Words[word] : "–",
+                _ when isMissing => "–",
+                TableColumnKind.Date => FirstDay.AddDays(own[0]).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
+                _ => own[0].ToString("0.####", CultureInfo.InvariantCulture),
+            });
+        }
+        return string.Join(", ", fields) + (plan.Columns.Count > MaximumFields ? ", …" : "");
     }
 
     private static SampleView Thinned(string? label, int[] shape, ReadOnlySpan<float> values)

@@ -39,6 +39,10 @@ internal static class ReportStyle
         figcaption { font-size: 13px; font-weight: 560; margin-bottom: 8px; }
         .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 400px), 1fr)); gap: 8px 36px; }
         figcaption span { display: block; color: var(--muted); font-weight: 400; }
+        .samples { display: grid; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); gap: 8px 24px; }
+        .samples figcaption { margin: 6px 0 0; color: var(--muted); font-weight: 400; overflow-wrap: anywhere; }
+        .samples svg[shape-rendering] { max-width: 150px; outline: 1px solid var(--line); }
+        .samples blockquote { margin: 0; font-size: 14px; overflow-wrap: anywhere; }
         .legend { display: flex; flex-wrap: wrap; gap: 4px 18px; margin-top: 14px; color: var(--muted); font-size: 13px; }
         .legend span { display: inline-flex; align-items: center; }
         svg { display: block; width: 100%; height: auto; overflow: visible; font: 12.5px system-ui, "Segoe UI", Roboto, Arial, sans-serif; }

@@ -49,6 +49,9 @@ internal sealed record ReportView
     /// <summary>Samples of each class by use.</summary>
     public IReadOnlyList<ClassCount> ClassCounts { get; init; } = [];
 
+    /// <summary>What was understood of the data; null where nothing was trained.</summary>
+    public DataReport? Data { get; init; }
+
     /// <summary>Every variant tried.</summary>
     public required IReadOnlyList<VariantReport> Variants { get; init; }
 
@@ -94,6 +97,7 @@ internal sealed record ReportView
         Floors = report.Floors,
         Classes = report.Classes,
         ClassCounts = report.ClassCounts,
+        Data = report.Data,
         Variants = report.Variants,
         MeasuredOn = report.MeasuredOn,
         Spec = report.Spec.Quantization,

@@ -72,5 +72,5 @@ public sealed record ValueRange(string Name, double Minimum, double Maximum, dou
 /// <param name="Shape">Extents of <paramref name="Values"/>: a length, or rows and columns of a picture.</param>
 /// <param name="Values">Its first channel, thinned out.</param>
 /// <param name="Label">What it is labelled with; absent for boxes.</param>
-/// <param name="Text">The beginning of a text; absent for other samples.</param>
+/// <param name="Text">The beginning of a text, or the fields of a row; absent for other samples.</param>
 public sealed record SampleView(IReadOnlyList<int> Shape, IReadOnlyList<float> Values, string? Label = null, string? Text = null);

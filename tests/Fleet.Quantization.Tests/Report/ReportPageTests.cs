@@ -117,6 +117,38 @@ public sealed partial class ReportPageTests
     }
 
     [Fact]
+    public void Training_samples_are_drawn_as_what_they_are_and_words_of_theirs_are_no_markup()
+    {
+        var data = new DataReport
+        {
+            Spec = new DataSpec { Kind = "folder" },
+            Task = ModelTask.Classification,
+            Samples = new SampleCounts(700, 100, 200),
+            SampleShape = [1, 2, 3],
+            Classes = [new ClassCount("cat", 500, 70, 100), new ClassCount("<dog>", 200, 30, 100)],
+            Channels = [new ValueRange("1", 0, 0.98, 0.25, 0.125)],
+            Examples = [
+                new SampleView([2, 3], [0, 0, 1, 1, 1, 1], "cat"), new SampleView([4], [0, 1, 0.5f, 0], "<dog>"),
+                new SampleView([3], [2, 2, 2]), new SampleView([], [], "no", "say <b>\"it\"</b>"),
+            ],
+        };
+        var page = ReportPage.Render(Report("vibration") with { Data = data });
+        if (Environment.GetEnvironmentVariable("FLEET_REPORT_PAGE") is { } path) File.WriteAllText($"{path}-data.html", page);
+        Assert.Contains("Folder, samples of 1 × 2 × 3: 700 to learn from, 100 to select by, 200 to judge by. 2 classes, the smallest "
+            + "'<dog>' with 200 training samples.", WebUtility.HtmlDecode(page), StringComparison.Ordinal);
+        // Two greys, of which the darker lies in the first row and the brighter behind it and below.
+        Assert.Contains("<path fill=\"#000000\" d=\"M0 0h2v1h-2z\"/><path fill=\"#ffffff\" d=\"M2 0h1v1h-1zM0 1h3v1h-3z\"/>", page,
+            StringComparison.Ordinal);
+        Assert.Contains("points=\"0,48 53.3,0 106.7,24 160,48\"", page, StringComparison.Ordinal);
+        Assert.Contains("<blockquote>say &lt;b&gt;&quot;it&quot;&lt;/b&gt;</blockquote><figcaption>no</figcaption>", page,
+            StringComparison.Ordinal);
+        Assert.DoesNotContain("<dog>", page, StringComparison.Ordinal);
+        Assert.DoesNotContain("NaN", page, StringComparison.Ordinal);
+        Assert.Matches("<td>1</td><td class=\"n\" data-l=\"Smallest\">0</td><td class=\"n\" data-l=\"Largest\">0.98</td>", page);
+        Assert.DoesNotContain("<h2>Data</h2>", ReportPage.Render(Report("vibration") with { Data = null }), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Width_that_was_searched_is_told_with_what_did_not_fit()
     {
         var page = ReportPage.Render(Report("fashion") with

@@ -40,8 +40,8 @@ internal static class BoxReading
                 throw LabelReading.Refuse(raw, sample, kind, $"boxes are of class 0 to {classes.Count - 1} for {classes.Count} classes.");
             if (!box.HasArea || box is not { Left: >= 0, Top: >= 0, Right: <= 1, Bottom: <= 1 })
                 throw new BuildException(string.Create(CultureInfo.InvariantCulture,
-                    $"{raw.Source} has the box {box.Left:0.###}, {box.Top:0.###}, {box.Right:0.###}, {box.Bottom:0.###} at sample {sample} "
-                        + $"(counted from 0); left, top, right and bottom are shares of the image, within 0 and 1 and in this order."));
+                    $"{raw.Source} has the box {box.Left:0.###}, {box.Top:0.###}, {box.Right:0.###}, {box.Bottom:0.###} at "
+                        + $"{raw.Where(sample)}; left, top, right and bottom are shares of the image, within 0 and 1 and in this order."));
             samples[sample].Add(new TrueBox(box, (int)kind));
         }
         // The outputs are the student's own, and it leaves overlapping boxes to whoever reads them.

@@ -83,7 +83,7 @@ internal sealed class ClassReading
         || (Number(name) is { } number && _numbered.TryGetValue(number, out place))
         ? place
         : throw new BuildException(
-            $"{raw.Source} has the label '{name}' at sample {sample} (counted from 0), which is not one of the classes "
+            $"{raw.Source} has the label '{name}' at {raw.Where(sample)}, which is not one of the classes "
                 + $"{Listed(Names)}; add it to data.classes or remove its samples.");
 
     private int ClassOf(RawSamples raw, int sample, double label)
@@ -110,7 +110,7 @@ internal sealed class ClassReading
                 $"{raw.Source} has {labels.Columns} labels for each sample, and there are {Names.Count} classes; one-hot labels have a "
                     + "column for each.");
         return labels.OneHot(sample) ?? throw new BuildException(
-            $"{raw.Source} has the labels {LabelReading.Text(labels.Row(sample))} at sample {sample} (counted from 0); of one-hot labels "
+            $"{raw.Source} has the labels {LabelReading.Text(labels.Row(sample))} at {raw.Where(sample)}; of one-hot labels "
                 + "exactly one is 1 and the others are 0, and several classes at once are not learned. Set data.task to 'regression' when "
                 + "they are numbers to predict.");
     }

@@ -55,6 +55,7 @@ internal static class CsvFiles
                 labelled ? RawLabels.Of(labels) with { Columns = places.Length } : RawLabels.None(table.Rows.Count))
             {
                 Table = columns,
+                Places = table.Where,
                 Origins = group < 0 ? null : RawSamples.Numbered([.. table.Rows.Select(row => row[group])]),
                 Notes = notes,
             };

@@ -186,6 +186,12 @@ internal static class DataSets
         return parts[0] with
         {
             Source = path,
+            Places = sample =>
+            {
+                var part = 0;
+                while (sample >= parts[part].Labels.Count) sample -= parts[part++].Labels.Count;
+                return $"{Path.GetFileName(parts[part].Source)}, {parts[part].Where(sample)}";
+            },
             Origins = origins,
             Inputs = [.. parts.SelectMany(part => part.Inputs)],
             Labels = RawLabels.Joined([.. parts.Select(part => part.Labels)]),
@@ -222,8 +228,7 @@ internal static class DataSets
         var length = raw.Inputs.Length / count;
         if (bad >= 0 && raw.Table is null)
             throw new BuildException(
-                $"{raw.Source} holds {raw.Inputs[bad]} in sample {bad / length} (counted from 0); remove or repair samples that are not "
-                    + "finite.");
+                $"{raw.Source} holds {raw.Inputs[bad]} at {raw.Where(bad / length)}; remove or repair samples that are not finite.");
         int[] shape = raw.Table is null ? Shape(raw, spec.SampleShape, sampleRank) : [.. raw.SampleShape];
         SampleLabels labels = task switch
         {

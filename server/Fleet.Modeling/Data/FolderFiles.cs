@@ -57,7 +57,11 @@ internal static class FolderFiles
             plan.Prepare(PictureFile.Read(file)).Values.CopyTo(inputs, place * length);
             return true;
         });
-        return new RawSamples(path, inputs, shape, LabelsOf(files, task)) { Preprocessing = plan.Used };
+        return new RawSamples(path, inputs, shape, LabelsOf(files, task))
+        {
+            Preprocessing = plan.Used,
+            Places = sample => Path.GetRelativePath(path, files[sample].Path),
+        };
     }
 
     private static RawSamples Sounds(

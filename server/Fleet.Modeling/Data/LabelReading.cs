@@ -58,8 +58,8 @@ internal static class LabelReading
 
     /// <summary>A label that cannot be taken, with the sample it belongs to.</summary>
     public static BuildException Refuse(RawSamples raw, int sample, double value, string because)
-        => new($"{raw.Source} has the label {Text(value)} at sample {sample} (counted from "
-            + $"0){(because.StartsWith("which", StringComparison.Ordinal) ? ", " : "; ")}{because}");
+        => new($"{raw.Source} has the label {Text(value)} at "
+            + $"{raw.Where(sample)}{(because.StartsWith("which", StringComparison.Ordinal) ? ", " : "; ")}{because}");
 
     /// <summary>A label as messages and class names have it.</summary>
     public static string Text(double value) => value.ToString("0.######", CultureInfo.InvariantCulture);
@@ -76,13 +76,13 @@ internal static class LabelReading
             if (unlike.Length == 0) return ModelTask.Classification;
             // A slip in one row does not make something else of all others.
             return unlike.Length >= LeastUnlike * labels.Count ? ModelTask.MultiLabel : throw new BuildException(
-                $"{training.Source} has {labels.Columns} labels for each sample, {Text(labels.Row(unlike[0]))} at sample {unlike[0]} "
-                    + $"(counted from 0), where all but {unlike.Length} of {labels.Count} samples have exactly one 1: repair it, or set "
-                    + "data.task to 'multiLabel' when samples may have several labels or none.");
+                $"{training.Source} has {labels.Columns} labels for each sample, {Text(labels.Row(unlike[0]))} at "
+                    + $"{training.Where(unlike[0])}, where all but {unlike.Length} of {labels.Count} samples have exactly one 1: "
+                    + "repair it, or set data.task to 'multiLabel' when samples may have several labels or none.");
         }
         var other = Array.FindIndex(labels.Values, value => value is not (0 or 1)) / labels.Columns;
         throw new BuildException(
-            $"{training.Source} has {labels.Columns} labels for each sample, {Text(labels.Row(other))} at sample {other} (counted from 0), "
+            $"{training.Source} has {labels.Columns} labels for each sample, {Text(labels.Row(other))} at {training.Where(other)}, "
                 + "where labels of classes are 1 or 0: set data.task to 'regression' when they are numbers to predict.");
     }
 

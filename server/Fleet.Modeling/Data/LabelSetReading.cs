@@ -80,7 +80,7 @@ internal sealed class LabelSetReading
                 ? new LabelSets(Array.ConvertAll(marks, value => (float)value), Names.Count)
                 : throw new BuildException(
                     $"{raw.Source} has {labels.Columns} labels for each sample{(bad < 0 ? "" : $", {TextOf(labels, bad)} for "
-                        + $"'{Names.ElementAtOrDefault(bad % labels.Columns)}' at sample {bad / labels.Columns} (counted from 0)")}, and "
+                        + $"'{Names.ElementAtOrDefault(bad % labels.Columns)}' at {raw.Where(bad / labels.Columns)}")}, and "
                         + $"data.task 'multiLabel' takes 1 or 0 for each of {Names.Count}.");
         }
         var given = new float[labels.Count * Names.Count];
@@ -90,7 +90,7 @@ internal sealed class LabelSetReading
             {
                 if (!_places.TryGetValue(part, out var place))
                     throw new BuildException(
-                        $"{raw.Source} has the label '{part}' at sample {sample} (counted from 0), which is not one of "
+                        $"{raw.Source} has the label '{part}' at {raw.Where(sample)}, which is not one of "
                             + $"{string.Join(", ", Names.Take(MostNamed))}{(Names.Count > MostNamed ? ", ..." : "")}: remove it, or name "
                             + "it in data.classes.");
                 given[sample * Names.Count + place] = 1;

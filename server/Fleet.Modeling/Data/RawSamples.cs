@@ -28,8 +28,16 @@ internal sealed record RawSamples(string Source, float[] Inputs, IReadOnlyList<i
     /// <summary>What was decided while reading and is worth knowing, in sentences.</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];
 
+    /// <summary>
+    /// Where in its source a sample stands, as an editor shows it, such as <c>line 32</c>; null where samples have numbers alone.
+    /// </summary>
+    public Func<int, string>? Places { get; init; }
+
     /// <summary>Which thing each sample comes from, such as a machine; null where samples are of different things.</summary>
     public int[]? Origins { get; init; }
+
+    /// <summary>Where a sample stands, for messages.</summary>
+    public string Where(int sample) => Places is { } places ? places(sample) : $"sample {sample} (counted from 0)";
 
     /// <summary>The number of each name among them, in the order in which they are met.</summary>
     public static int[] Numbered<T>(IReadOnlyList<T> names) where T : notnull

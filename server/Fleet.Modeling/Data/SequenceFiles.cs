@@ -70,7 +70,11 @@ internal static class SequenceFiles
         if (missing > 0) notes.Add($"{missing:N0} missing values lie on a line between their neighbours.");
         string[] labels = [.. samples.Select(sample => sample.Label)];
         var read = task == ModelTask.Regression ? RawLabels.Of(labels) : RawLabels.Named(labels);
-        return new RawSamples(path, inputs, [channels, length], read) { Notes = notes };
+        return new RawSamples(path, inputs, [channels, length], read)
+        {
+            Notes = notes,
+            Places = sample => $"line {samples[sample].Line}",
+        };
     }
 
     /// <summary>Puts values that are missing on a line between their neighbours.</summary>

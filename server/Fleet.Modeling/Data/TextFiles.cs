@@ -25,8 +25,10 @@ internal static class TextFiles
     {
         var asked = spec.Text ?? new TextSpec();
         var read = new Texts([], []);
-        foreach (var file in DataFiles.Each(path) is { Count: > 0 } files ? files : [path])
+        IReadOnlyList<string> paths = DataFiles.Each(path) is { Count: > 0 } files ? files : [path];
+        foreach (var file in paths)
         {
+            if (paths.Count > 1) read.Before = $"{Path.GetFileName(file)}, ";
             try
             {
                 if (IsDocument(DataFiles.Beginning(file)))
@@ -60,6 +62,7 @@ internal static class TextFiles
         return new RawSamples(path, numbers, [length], labelled ? RawLabels.Of(read.Labels) : RawLabels.None(texts.Count))
         {
             Vocabulary = vocabulary,
+            Places = sample => read.Places[sample],
             Origins = read.Groups.Count > 0 ? RawSamples.Numbered(read.Groups) : null,
             Notes = cut * 20 <= texts.Count ? [] : [
                 $"{cut:N0} of {texts.Count:N0} texts are longer than {length} pieces, and cut there; data.text.maximumLength says otherwise.",
@@ -104,7 +107,7 @@ internal static class TextFiles
             if (label >= 0 && fields[label].Length == 0 && spec.Task != ModelTask.MultiLabel)
                 throw new FormatException(
                     $"{table.Where(row)} has no label in column '{table.Columns[label]}'; give it one, or remove the line");
-            read.Contents.Add(fields[text]);
+            read.Add(fields[text], table.Where(row));
             if (label >= 0) read.Labels.Add(fields[label]);
             if (group >= 0) read.Groups.Add(fields[group]);
         }
@@ -153,7 +156,7 @@ internal static class TextFiles
                             + $"(data.text.column, data.labelColumn){(labelKey is null ? ", or a text alone" : "")}.");
                 if (string.IsNullOrWhiteSpace(text.GetString()))
                     throw new FormatException($"sample {place}{where} (counted from 0) has an empty text; remove it.");
-                read.Contents.Add(text.GetString()!);
+                read.Add(text.GetString()!, $"sample {place}{where} (counted from 0)");
                 read.Labels.Add(label.ToString());
             }
         }
@@ -165,5 +168,17 @@ internal static class TextFiles
     private sealed record Texts(List<string> Contents, List<string> Labels)
     {
         public List<string> Groups { get; } = [];
+
+        /// <summary>Where each stands, for messages.</summary>
+        public List<string> Places { get; } = [];
+
+        /// <summary>What stands before places: the file, where there are several.</summary>
+        public string Before { get; set; } = "";
+
+        public void Add(string content, string place)
+        {
+            Contents.Add(content);
+            Places.Add(Before + place);
+        }
     }
 }

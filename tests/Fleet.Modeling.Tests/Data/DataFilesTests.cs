@@ -212,7 +212,7 @@ public sealed class DataFilesTests : IDisposable
 
     [Fact]
     public void Value_that_is_not_a_number_is_refused_with_its_sample()
-        => Assert.Contains("NaN in sample 3",
+        => Assert.Contains("NaN at sample 3 (counted from 0)",
             Refused(new DataSpec { Kind = "npz", Train = Npz("a.npz", Floats(40, 4, i => i == 13 ? float.NaN : i), Labels(40, 2)) }),
             StringComparison.Ordinal);
 
@@ -223,6 +223,32 @@ public sealed class DataFilesTests : IDisposable
         Assert.Contains("label 5 at sample 7",
             Refused(new DataSpec { Kind = "npz", Train = Npz("a.npz", Floats(40, 4), labels), Classes = ["good", "bad"] }),
             StringComparison.Ordinal);
+    }
+
+    /// <summary>A number among the samples of all files is of no use to who must repair one.</summary>
+    [Theory]
+    [InlineData("csv", "x,label\n", "0.5,{0}\n", "line 9")]
+    [InlineData("ucr", "", "{0}\t0.5\t0.25\n", "line 8")]
+    [InlineData("text", "text,label\n", "say it,{0}\n", "line 9")]
+    public void Label_outside_the_classes_is_refused_with_its_file_and_line(string kind, string header, string row, string place)
+    {
+        void Write(string name, int bad) => File.WriteAllText(_folder[name], header + string.Concat(Enumerable.Range(0, 40)
+            .Select(i => row.Replace("{0}", i == bad ? "5" : i % 2 == 0 ? "1" : "2", StringComparison.Ordinal))));
+        Write("a.txt", -1);
+        Write("b.txt", 7);
+        var spec = new DataSpec { Kind = kind, Train = _folder["*.txt"], LabelColumn = "label", Classes = ["1", "2"] };
+        Assert.Contains($" at b.txt, {place}", Refused(spec), StringComparison.Ordinal);
+        Assert.Contains($" at {place}", Refused(spec with { Train = _folder["b.txt"] }), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Label_outside_the_classes_is_refused_with_its_file()
+    {
+        NpyArray Marked(int bad) => NpyArray.Of([.. Enumerable.Range(0, 40).Select(i => i == bad ? 5L : i % 2)], 40);
+        Npz("a.npz", Floats(40, 4), Marked(-1));
+        Npz("b.npz", Floats(40, 4), Marked(7));
+        Assert.Contains("label 5 at b.npz, sample 7 (counted from 0)",
+            Refused(new DataSpec { Kind = "npz", Train = _folder["*.npz"], Classes = ["good", "bad"] }), StringComparison.Ordinal);
     }
 
     [Fact]

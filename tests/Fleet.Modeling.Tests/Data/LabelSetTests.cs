@@ -96,13 +96,13 @@ public sealed class LabelSetTests : IDisposable
     [Fact]
     public void What_is_no_label_is_refused_with_its_sample()
     {
-        Assert.Contains("label 'c' at sample 7", Refused(Csv(i => i == 7 ? "c" : i % 2 == 0 ? "a;b" : "a") with { Classes = ["a", "b"] }),
+        Assert.Contains("label 'c' at line 9, which",
+            Refused(Csv(i => i == 7 ? "c" : i % 2 == 0 ? "a;b" : "a") with { Classes = ["a", "b"] }), StringComparison.Ordinal);
+        Assert.Contains("2 for 'a' at line 7, and", Refused(Csv(i => i == 5 ? "2,1" : "1,0", "a,b", ModelTask.MultiLabel)),
             StringComparison.Ordinal);
-        Assert.Contains("2 for 'a' at sample 5", Refused(Csv(i => i == 5 ? "2,1" : "1,0", "a,b", ModelTask.MultiLabel)),
+        Assert.Contains("an empty field for 'b' at line 7, and", Refused(Csv(i => i == 5 ? "0," : "1,0", "a,b", ModelTask.MultiLabel)),
             StringComparison.Ordinal);
-        Assert.Contains("an empty field for 'b' at sample 5", Refused(Csv(i => i == 5 ? "0," : "1,0", "a,b", ModelTask.MultiLabel)),
-            StringComparison.Ordinal);
-        Assert.Contains("2, 1 at sample 5", Refused(Csv(i => i == 5 ? "2,1" : "1,1", "a,b")), StringComparison.Ordinal);
+        Assert.Contains("2, 1 at line 7", Refused(Csv(i => i == 5 ? "2,1" : "1,1", "a,b")), StringComparison.Ordinal);
         Assert.Contains("has one label (a)", Refused(Csv(_ => "a", task: ModelTask.MultiLabel)), StringComparison.Ordinal);
     }
 

@@ -177,7 +177,7 @@ public sealed class LabelTests : IDisposable
 
     [Fact]
     public void Fractions_in_csv_are_not_taken_for_names()
-        => AssertSays(Refused(Csv("a,label\n1,0.5\n2,0.25\n")), "label 0.5 at sample 0", "data.task");
+        => AssertSays(Refused(Csv("a,label\n1,0.5\n2,0.25\n")), "label 0.5 at line 2, ", "data.task");
 
     [Fact]
     public void Row_without_a_label_is_refused_with_its_line()

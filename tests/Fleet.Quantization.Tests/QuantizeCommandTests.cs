@@ -4,7 +4,6 @@ using Fleet.Contracts.Builds;
 using Fleet.Contracts.Tensors;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
-using Fleet.Quantization.Tests.Media;
 using Fleet.Quantization.Tests.Models;
 using Fleet.Quantization.Tests.Onnx;
 using Fleet.TestKit;

@@ -186,7 +186,8 @@ public sealed partial class FleetFixture : IAsyncLifetime
     private Task<BuildView> SubmitAsync(BuildSpec spec)
         => Server.PostAsync("/api/v1/builds", spec, FleetJson.Default.BuildSpec, FleetJson.Default.BuildView);
 
-    private ChildProcess StartWorker(string name) => ChildProcess.Start(
+    /// <summary>Starts a worker, which builds what is asked until it is disposed.</summary>
+    internal ChildProcess StartWorker(string name) => ChildProcess.Start(
         Programs.Modeling, [
             "worker", "--server", Server.Api.ToString(), "--key-file", Server.WorkerKeyFile, "--data", _folder[name], "--name", name,
         ]);

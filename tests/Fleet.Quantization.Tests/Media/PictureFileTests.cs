@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Fleet.Contracts.Media;
 using Fleet.Quantization.Media;
+using Fleet.TestKit;
 
 namespace Fleet.Quantization.Tests.Media;
 

@@ -1,8 +1,8 @@
 using System.Diagnostics;
 using Fleet.Contracts.Builds;
 using Fleet.Quantization.Proof;
-using Fleet.Quantization.Tests.Media;
 using Fleet.Quantization.Tests.Models;
+using Fleet.TestKit;
 
 namespace Fleet.Quantization.Tests.Proof;
 

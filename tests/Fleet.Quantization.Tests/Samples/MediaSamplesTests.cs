@@ -5,6 +5,7 @@ using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Samples;
 using Fleet.Quantization.Tests.Media;
 using Fleet.Quantization.Tests.Models;
+using Fleet.TestKit;
 using Microsoft.ML.OnnxRuntime.Tensors;
 
 namespace Fleet.Quantization.Tests.Samples;

@@ -2,10 +2,10 @@ using System.Buffers.Binary;
 using System.IO.Compression;
 using System.Text;
 
-namespace Fleet.Quantization.Tests.Media;
+namespace Fleet.TestKit;
 
 /// <summary>PNG files by hand (https://www.w3.org/TR/png-3/), so that what is read is known and can be broken.</summary>
-internal static class PngWriter
+public static class PngWriter
 {
     /// <summary>A picture of 8 bits a channel: 1 (grey), 3 (colours) or 4 (colours and opacity) of them.</summary>
     public static byte[] Write(int width, int height, int channels, byte[] pixels, int depth = 8)

@@ -42,6 +42,12 @@ internal sealed class RecipeSearch
         return Best;
     }
 
+    /// <summary>Takes the best of another search where it loses less.</summary>
+    public void Take(RecipeSearch other)
+    {
+        if (other.Best.Judged.Loss < Best.Judged.Loss) (Best, Recipe) = (other.Best, other.Recipe);
+    }
+
     /// <summary>What a recipe makes with these operators in float.</summary>
     public ControlledModel Exactly(Recipe recipe, IReadOnlySet<string> keptFloat) => Made(recipe, keptFloat);
 

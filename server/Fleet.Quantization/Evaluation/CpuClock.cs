@@ -21,6 +21,9 @@ internal static partial class CpuClock
             : throw new InvalidOperationException($"libc has no clock of processor time (error {Marshal.GetLastPInvokeError()}).");
     }
 
+    /// <summary>The time between two readings.</summary>
+    public static TimeSpan Between(long from, long to) => TimeSpan.FromTicks((to - from) / TimeSpan.NanosecondsPerTick);
+
     [LibraryImport("libc", EntryPoint = "clock_gettime", SetLastError = true)]
     private static partial int ReadClock(int clock, out TimeSpec time);
 

@@ -51,8 +51,11 @@ internal static class LatencyRun
     /// <summary>Least time for pairs of calls: some hundred of a tiny model are over before a busy machine has shown that it is.</summary>
     private static readonly TimeSpan LeastPairTime = TimeSpan.FromSeconds(0.3);
 
-    /// <summary>Pairs between looks at the interval.</summary>
-    private const int PairsBetweenLooks = 50;
+    /// <summary>Pairs between looks at the interval, and between those at slow models, of which each costs more than a look.</summary>
+    private const int PairsBetweenLooks = 50, SlowPairsBetweenLooks = 5;
+
+    /// <summary>A pair that takes longer is slow.</summary>
+    private static readonly TimeSpan SlowPair = TimeSpan.FromMilliseconds(5);
 
     /// <summary>The latency of each of <paramref name="sessions"/> on the same sample, measured in turns.</summary>
     public static IReadOnlyList<LatencySummary> Measure(
@@ -83,7 +86,8 @@ internal static class LatencyRun
         RelativeSpeed Speed()
             => RelativeSpeed.Of([.. turns.Cpu[0].Zip(turns.Cpu[1], (ofFloat, own) => (double)ofFloat / Math.Max(1, own))]);
         turns.Take((rounds, elapsed) => rounds < MaximumPairs && elapsed < time.Most
-            && (elapsed < LeastPairTime || rounds % PairsBetweenLooks != 0 || Speed().Width > time.Width), cancellationToken);
+            && (elapsed < LeastPairTime || rounds % (elapsed > rounds * SlowPair ? SlowPairsBetweenLooks : PairsBetweenLooks) != 0
+                || Speed().Width > time.Width), cancellationToken);
         return new TimedPair(Summary(turns.Wall[0]), Summary(turns.Wall[1]), Speed());
     }
 

@@ -68,11 +68,20 @@ internal sealed record QuantizationSource(PreparedModel Model, IReadOnlyDictiona
         && ReferenceEquals(changed.Model, Model) ? this : changed with { Calibrator = Calibrator, Cancellation = Cancellation };
 
     /// <summary>The same with another float model, whose activations are counted anew as <paramref name="scheme"/> needs them.</summary>
-    public QuantizationSource Recalibrated(PreparedModel model, IQuantizationScheme scheme, CancellationToken cancellationToken)
+    /// <param name="model">The other model.</param>
+    /// <param name="scheme">What will quantize it.</param>
+    /// <param name="cancellationToken">Stops between runs of the model.</param>
+    /// <param name="changed">Values that are others in it; all of them when left out.</param>
+    public QuantizationSource Recalibrated(
+        PreparedModel model, IQuantizationScheme scheme, CancellationToken cancellationToken, IReadOnlySet<string>? changed = null)
     {
         var samples = Samples ?? throw new InvalidOperationException("There are no samples to calibrate with.");
         string[] values = [.. Schemes.Append(scheme).SelectMany(one => one.CalibratedValues(model.Graph)).Distinct()];
-        return new(model, CalibrationRun.Count(model.Model, values, samples, BatchSize, cancellationToken), Calibrator)
+        var kept = values.Where(value => changed?.Contains(value) == false && Histograms.ContainsKey(value))
+            .ToDictionary(value => value, value => Histograms[value]);
+        var counted = CalibrationRun.Count(
+            model.Model, [.. values.Where(value => !kept.ContainsKey(value))], samples, BatchSize, cancellationToken);
+        return new(model, kept.Concat(counted).ToDictionary(), Calibrator)
         {
             Samples = samples,
             BatchSize = BatchSize,

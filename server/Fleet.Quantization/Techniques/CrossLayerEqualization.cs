@@ -43,7 +43,27 @@ internal sealed class CrossLayerEqualization : ITechnique
 
         var weights = new ScaledWeights();
         foreach (var pair in pairs) Equalize(pair, moments[pair.Between].Extremes, weights);
-        return source.Recalibrated(new PreparedModel(weights.WriteInto(graph.Model)), scheme, cancellationToken);
+        return source.Recalibrated(new PreparedModel(weights.WriteInto(graph.Model)), scheme, cancellationToken, ChangedBy(pairs, graph));
+    }
+
+    /// <summary>What lies between the layers of each pair; all else is what it was.</summary>
+    private static HashSet<string> ChangedBy(IEnumerable<Pair> pairs, OnnxGraph graph)
+    {
+        var changed = new HashSet<string>();
+        foreach (var pair in pairs)
+        {
+            var ends = pair.Readers.Select(reader => reader.Operator.Node).ToHashSet();
+            var next = new Queue<string>([pair.First.Node.Output[0]]);
+            while (next.TryDequeue(out var value))
+            {
+                if (!changed.Add(value)) continue;
+                foreach (var node in graph.ConsumersOf(value).Where(node => !ends.Contains(node)))
+                {
+                    foreach (var output in node.Output) next.Enqueue(output);
+                }
+            }
+        }
+        return changed;
     }
 
     private static void Equalize(Pair pair, float[] extremes, ScaledWeights weights)

@@ -14,19 +14,13 @@ internal sealed record FloatPace(TimeSpan Open, TimeSpan Call, long Weights)
     /// <summary>Samples that it is run on.</summary>
     private const int Samples = 2;
 
-    /// <summary>Opens it and runs it on a few samples, once to warm up and once to tell.</summary>
-    public static FloatPace Measure(ModelProto model, IFeedSource samples, CancellationToken cancellationToken)
+    /// <summary>Runs it on a few samples; it is warm where it was judged.</summary>
+    public static FloatPace Measure(Bench bench, ModelProto model, CancellationToken cancellationToken)
     {
-        var few = new FirstFeeds(samples, Samples);
+        var few = new FirstFeeds(bench.Baseline.Samples, Samples);
         var begun = CpuClock.Now(everyThread: false);
-        using var session = OnnxRuntimeSession.Open(model, "the float model");
-        var opened = CpuClock.Now(everyThread: false);
-        AllOutputs.Of(session, few, cancellationToken);
-        var warm = CpuClock.Now(everyThread: false);
-        AllOutputs.Of(session, few, cancellationToken);
+        AllOutputs.Of(bench.Baseline.Session, few, cancellationToken);
         var told = CpuClock.Now(everyThread: false);
-        return new FloatPace(Between(begun, opened), Between(warm, told) / few.Count, model.Graph.Initializer.Sum(Tensors.Elements));
+        return new FloatPace(bench.Opening, CpuClock.Between(begun, told) / few.Count, model.Graph.Initializer.Sum(Tensors.Elements));
     }
-
-    private static TimeSpan Between(long from, long to) => TimeSpan.FromTicks((to - from) / TimeSpan.NanosecondsPerTick);
 }

@@ -160,7 +160,7 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
         PreparedModel model, Wanted[][] groups, Bench bench, VariantRequest request, CancellationToken cancellationToken)
     {
         var (split, effort) = (bench.Baseline.Split, request.Settings.Effort);
-        var size = new SearchSize(FloatPace.Measure(model.Model, bench.Baseline.Samples, cancellationToken), split.Selection.Count,
+        var size = new SearchSize(FloatPace.Measure(bench, model.Model, cancellationToken), split.Selection.Count,
             split.Report.Count, Math.Min(split.Selection.Count, Attempts.RankingSamplesOf(bench, effort)), request.Calibration?.Count ?? 0)
         {
             Batch = bench.Baseline.Batch,

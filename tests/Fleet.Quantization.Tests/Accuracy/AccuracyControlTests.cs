@@ -88,7 +88,7 @@ public sealed class AccuracyControlTests
         var said = new List<string>();
         chain.Control([Technique.BiasCorrection], said.Add).Quantize(-200, -200, chain.Judge, TestContext.Current.CancellationToken);
         Assert.Equal([
-            "bias correction", "without techniques",
+            "bias correction",
             .. Calibrators.All.Where(calibrator => calibrator.Name != "minmax").Select(calibrator => $"{calibrator.Name} calibration"),
             .. Enumerable.Range(1, 6).Select(i => $"ranking layers, {i} of 6"), "3 of 6 layers in float",
             "what was found, made exactly",
@@ -103,10 +103,10 @@ public sealed class AccuracyControlTests
             .Quantize(-200, -200, chain.Judge, TestContext.Current.CancellationToken);
         Assert.Equal([KnownTechniques.BiasCorrection], controlled.Techniques);
         Assert.Equal(3, controlled.Returned.Count);
-        // The plain model, the one that shifts are found of and the corrected one; one without techniques; one for each layer that is
-        // ranked; the most that may return, since fewer are not expected to be enough; and again the one of shifts and the last,
+        // The plain model, the one that shifts are found of and the corrected one; one for each layer that is ranked;
+        // the most that may return, since fewer are not expected to be enough; and again the one of shifts and the last,
         // beside the plain one with as many in float.
-        Assert.Equal((1 + 1 + 1) + 1 + 6 + 1 + (1 + 1 + 1), chain.ModelsMade);
+        Assert.Equal((1 + 1 + 1) + 6 + 1 + (1 + 1 + 1), chain.ModelsMade);
         Assert.Equal(controlled.Requantize(controlled.Returned.Select(one => one.Output).ToHashSet()), controlled.Model);
     }
 

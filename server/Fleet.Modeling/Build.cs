@@ -56,8 +56,9 @@ internal sealed class Build(TimeProvider time)
         var decided = SpecDecisions.Make(spec, profiles, folder, progress, cancellationToken);
         (spec, progress) = (decided.Spec, decided.Progress);
         var (data, normalization, memory) = (decided.Data, decided.Normalization, decided.Memory);
+        var rate = spec.Data!.Anomaly?.FalsePositiveRate ?? AnomalySpec.UsualFalsePositiveRate;
         Floor[] simple = [
-            .. new SimpleModels(data, normalization, spec.Seed).Answers(
+            .. new SimpleModels(data, normalization, spec.Seed, rate).Answers(
                 new Progress(progress, "Fitting simple models", 0.03, 0.03), cancellationToken),
         ];
         var table = simple.Length > 0 ? new FloorTable(data) : null;
@@ -85,7 +86,7 @@ internal sealed class Build(TimeProvider time)
             using var session = OnnxRuntimeSession.Open(File("student.onnx"));
             return AnswersOf(session, samples);
         }
-        float[] learned = simple.Length > 0 ? Answers(data.Test) : [];
+        float[] learned = simple.Length > 0 || data.Task == ModelTask.Anomaly ? Answers(data.Test) : [];
         var room = double.PositiveInfinity;
         if (simple.Length > 0)
         {
@@ -119,7 +120,11 @@ internal sealed class Build(TimeProvider time)
                     session => table.Uselessness(simple[0], "It", AnswersOf(session, data.Test), cancellationToken)),
             },
             new PartOf(progress, spec.QuantizationAware is null ? 0.85 : 0.9, 0.97), cancellationToken);
-        ValidationSet.Write(File("validation.npz"), StudentExport.Input, data.Test.Pick(travelling).Given());
+        var travels = data.Test.Pick(travelling);
+        // Without anomalies a device holds scores against those of the float model.
+        ValidationSet.Write(File("validation.npz"), StudentExport.Input, travels.Given(),
+            data.Test.Labels is AnomalyLabels { HasBoth: false }
+                ? new Dictionary<string, float[]> { [student.Outputs()[0].Name] = Answers(travels) } : null);
 
         progress.Report(new BuildProgress(teacher is null ? "Measuring the student" : "Measuring teacher and student", 0.97));
         var (teacherScores, studentScores) = Score(teacher?.Model, File("student.onnx"), data, cancellationToken);
@@ -127,6 +132,7 @@ internal sealed class Build(TimeProvider time)
         var decisions = new DecisionTable(data);
         var ofTeacher = teacher is null ? null : decisions.Of(taught, samples => teacher.Model.Outputs(samples, cancellationToken));
         var ofStudent = decisions.Of(learned, Answers);
+        var anomalies = AnomalyTable.Of(data, File("student.onnx"), learned, rate);
         var report = new BuildReport
         {
             Spec = decided.Asked,
@@ -139,7 +145,9 @@ internal sealed class Build(TimeProvider time)
             Floors = floors.Reports,
             Findings = [
                 .. FloorRules.Findings(floors.Reports, spec.Student!.Family == "linear"),
-                .. DecisionFigures.Findings(ofStudent, data.Classes), .. SplitFindings.Of(data, decided.Asked.Data!, spec.Seed),
+                .. DecisionFigures.Findings(ofStudent, data.Classes), .. AnomalyTable.Findings(anomalies),
+                .. anomalies is null ? [] : AnomalyThreshold.Findings(data.Validation, rate),
+                .. SplitFindings.Of(data, decided.Asked.Data!, spec.Seed),
                 .. data.IsTeachers ? data.Notes.TakeLast(1) : [],
             ],
             StartedAt = startedAt,
@@ -163,6 +171,7 @@ internal sealed class Build(TimeProvider time)
                 Intervals = floors.Student,
                 Labels = LabelTable.Of(data.Test, learned),
                 Decisions = ofStudent,
+                Anomalies = anomalies,
             },
             Inputs = [
                 new TensorDescription(StudentExport.Input, student.Vocabulary is null ? "FP32" : "INT64",

@@ -39,7 +39,7 @@ namespace Fleet.Contracts;
         typeof(ListConverter<EpochReport>),
         typeof(ListConverter<CanaryFinding>), typeof(ListConverter<ModelResource>), typeof(ListConverter<CanaryMetricPlan>),
         typeof(ListConverter<FeaturePairSpec>), typeof(ListConverter<FloorReport>), typeof(ListConverter<FoldsReport>),
-        typeof(ListConverter<LabelFigures>),
+        typeof(ListConverter<LabelFigures>), typeof(ListConverter<AnomalyKind>), typeof(ListConverter<Scoring.PrecisionAtRecall>),
         typeof(ListConverter<HardwareProfile>), typeof(ListConverter<HealthWarning>), typeof(ListConverter<WarnedDevice>),
         typeof(ListConverter<InputShape>), typeof(ListConverter<LayerReport>), typeof(ListConverter<LayerInspection>),
         typeof(ListConverter<InferenceStats>), typeof(ListConverter<LossSpec>), typeof(ListConverter<MetricValue>),

@@ -53,6 +53,29 @@ public sealed partial class BuildSpecRulesTests
             {
                 QuantizationAware = new QuantizationAwareSpec { Method = "qkd" },
             }, "quantizationAware is not for data.task 'multiLabel'"),
+        ["normal where nothing is sought"] = (spec => Data(spec, data => data with { Anomaly = new AnomalySpec() }),
+            "data.anomaly is for data.task 'anomaly'."),
+        ["anomalies and a teacher"] = (spec => Seeking(spec) with { Teacher = spec.Teacher },
+            "data.task 'anomaly' learns from normal samples alone, and no teacher of scores"),
+        ["anomalies by a family that rebuilds nothing"] = (
+            spec => Seeking(spec) with { Student = new StudentSpec { Family = "tcn" } },
+            "student.family 'tcn' does not go with data.task 'anomaly'; it is one of mlp, conv1d, cnn."),
+        ["every normal sample an anomaly"] = (
+            spec => Data(Seeking(spec), data => data with { Anomaly = new AnomalySpec { FalsePositiveRate = 1 } }),
+            "data.anomaly.falsePositiveRate 1 must be above 0 and at most 0.5."),
+        ["nothing normal"] = (spec => Data(Seeking(spec), data => data with { Anomaly = new AnomalySpec { Normal = [] } }),
+            "data.anomaly.normal must name at least one label."),
+        ["anomalies in folds"] = (spec => Data(Seeking(spec), data => data with { Folds = 5 }), "data.folds chooses epochs by labels"),
+        ["no samples for a threshold"] = (spec => Data(Seeking(spec), data => data with { ValidationShare = 0 }),
+            "data.validationShare 0 leaves no normal samples to find the threshold"),
+        ["normal samples twice"] = (
+            spec => Data(Seeking(spec), data => data with { Kind = "npz", Train = "a.npz", Unlabelled = "b.npz" }),
+            "data.unlabelled is all normal for data.task 'anomaly'"),
+        ["anomalies on a grid"] = (spec => Seeking(spec) with { QuantizationAware = new QuantizationAwareSpec { Method = "qat" } },
+            "quantizationAware is not for data.task 'anomaly'"),
+        ["anomalies of varied samples"] = (
+            spec => Seeking(spec) with { Distillation = new DistillationSpec { Training = new TrainingSpec { Augment = true } } },
+            "distillation.training.augment varies samples"),
         ["cut of another kind"] = (spec => Data(spec, data => data with { Split = "space" }), "data.split 'space' is not known"),
         ["cut in time through groups"] = (
             spec => Data(spec, data => data with

@@ -26,7 +26,7 @@ public sealed partial class BuildSpecRulesTests
         ["no labels for idx"] = (
             spec => Data(spec, data => data with { Kind = "idx", Train = "x" }), "data.trainLabels must name a file for data.kind 'idx'"),
         ["task that nothing is trained for"] = (spec => Data(spec, data => data with { Task = ModelTask.Embedding }),
-            "data.task 'embedding' is not known; it is one of classification, multiLabel, regression, detection"),
+            "data.task 'embedding' is not known; it is one of classification, multiLabel, regression, detection, anomaly"),
         ["loss of logits without classes"] = (
             spec => Regression(spec) with { Distillation = new DistillationSpec { Losses = [new LossSpec { Loss = "dkd" }] } },
             "distillation.losses[0].loss 'dkd' needs classes, and data.task is 'regression'; use one of attention, feature, output, "
@@ -347,6 +347,14 @@ public sealed partial class BuildSpecRulesTests
         {
             Distillation = new DistillationSpec(),
         };
+
+    private static BuildSpec Seeking(BuildSpec spec) => Data(spec, data => data with { Task = ModelTask.Anomaly }) with
+    {
+        Teacher = new TeacherSpec { Family = TeacherSpec.None },
+        Student = new StudentSpec { Family = "mlp" },
+        Distillation = new DistillationSpec(),
+        QuantizationAware = null,
+    };
 
     private static BuildSpec Boxes(BuildSpec spec)
         => Data(spec, data => data with { Kind = "npz", Train = "x.npz", Task = ModelTask.Detection }) with

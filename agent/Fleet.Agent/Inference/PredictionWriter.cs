@@ -66,6 +66,8 @@ internal static class PredictionWriter
                 ? instance => WriteClass(json, classes, scores.AsSpan(instance * classes.Count, classes.Count))
                 : instance => WriteLabels(json, classes, scores.AsSpan(instance * classes.Count, classes.Count));
         }
+        if (task == ModelTask.Anomaly && WidthOf(main, count) == 1 && Datatypes.Numbers(main.Value).ToArray() is { Length: > 0 } unlike)
+            return instance => WriteScore(json, unlike[instance]);
         int[] widths = [.. outputs.Select(output => WidthOf(output, count))];
         return instance =>
         {
@@ -98,6 +100,13 @@ internal static class PredictionWriter
         var probabilities = new float[logits.Length];
         TensorPrimitives.Sigmoid(logits, probabilities);
         Write(json, labels, probabilities);
+    }
+
+    private static void WriteScore(Utf8JsonWriter json, float score)
+    {
+        json.WriteNumber("score"u8, Finite("score", score));
+        json.WriteBoolean("anomaly"u8, AnomalyTask.IsAnomaly(score));
+        json.WriteNumber("threshold"u8, AnomalyTask.Threshold);
     }
 
     /// <summary>Values of an output for one instance.</summary>

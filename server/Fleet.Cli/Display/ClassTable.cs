@@ -1,6 +1,7 @@
 using System.Globalization;
 using Fleet.Cli.Terminal;
 using Fleet.Contracts.Builds;
+using Fleet.Contracts.Tasks;
 
 namespace Fleet.Cli.Display;
 
@@ -13,6 +14,7 @@ internal static class ClassTable
     public static void Write(Shell screen, BuildReport report)
     {
         WriteLabels(screen, report);
+        WriteAnomalies(screen, report.Student);
         if (report.Student.Decisions is not { } student || student.Classes.Count != report.Classes.Count) return;
         Cell[] Beside(Cell teacher) => report.Teacher is null ? [] : [teacher];
         var table = new Sheet(["class", ">training", ">test", ">recall", ">precision",
@@ -36,6 +38,36 @@ internal static class ClassTable
             + (student is { Temperature: { } temperature, CalibrationErrorAfter: { } after }
                 ? string.Create(invariant, $"; with a temperature of {temperature:0.00} the error is {Figures.Percent(after)}")
                 : "") + ".");
+        if (student.Rarest is { } rarest)
+            screen.WriteSentence($"'{report.Classes[rarest.Class]}', the rarest class, is told from all others with an average "
+                + $"precision of {Figures.Percent(rarest.AveragePrecision)} ({Figures.Count(rarest.Samples)} test samples).");
+        screen.WriteLine();
+    }
+
+    private static void WriteAnomalies(Shell screen, NetworkReport student)
+    {
+        if (student.Anomalies is not { } figures) return;
+        if (figures.Kinds.Count > 0)
+        {
+            var table = new Sheet("figure", ">student", ">95 %");
+            foreach (var figure in student.Scores.Metrics.Where(figure => !Metric.IsCost(figure.Name)))
+            {
+                var interval = student.Intervals.FirstOrDefault(one => one.Name == figure.Name);
+                table.Add(figure.Title(), Units.Brief(figure.Value, figure.Unit), interval is null ? Figures.None
+                    : $"{Units.Brief(interval.Low, figure.Unit)} to {Units.Brief(interval.High, figure.Unit)}");
+            }
+            screen.Write(table);
+            screen.WriteLine();
+            var kinds = new Sheet("kind of anomaly", ">test", ">found");
+            foreach (var kind in figures.Kinds.OrderBy(kind => figures.Kinds.Count > MostRows ? kind.Recall : 0).Take(MostRows))
+                kinds.Add(kind.Name, Figures.Count(kind.Samples), Figures.Percent(kind.Recall));
+            screen.Write(kinds);
+            if (figures.Kinds.Count > MostRows) screen.WriteSentence($"These {MostRows} of {figures.Kinds.Count} kinds are found least.");
+        }
+        screen.WriteSentence(string.Create(CultureInfo.InvariantCulture,
+            $"Threshold: an error of {figures.Threshold:0.####}, the score 1, found on {figures.ThresholdSamples:N0} normal validation "
+                + $"samples for {100 * figures.AskedFalsePositiveRate:0.###} % false positives; "
+                + $"{100 * figures.FalsePositiveRate:0.##} % of {figures.Normal:N0} normal test samples are above it."));
         screen.WriteLine();
     }
 

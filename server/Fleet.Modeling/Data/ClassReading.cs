@@ -33,6 +33,9 @@ internal sealed class ClassReading
                 $"{training.Source} has one class ({string.Join(", ", reading.Names)}); a classifier tells at least two apart.");
     }
 
+    /// <summary>The same where one class alone is enough.</summary>
+    public static ClassReading OfAny(DataSpec spec, RawSamples training) => Found(spec, training);
+
     /// <summary>The class of each sample.</summary>
     /// <exception cref="BuildException">A label is none of the classes; it is named with its sample.</exception>
     public ClassLabels Classes(RawSamples raw)

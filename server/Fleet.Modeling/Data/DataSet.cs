@@ -24,6 +24,9 @@ internal sealed record DataSet(SampleSet Training, SampleSet Validation, SampleS
     /// <summary>What the labels are for.</summary>
     public ModelTask Task { get; init; } = ModelTask.Classification;
 
+    /// <summary>Labels of normal samples and of anomalies as they were given; empty for other tasks, and where there are none.</summary>
+    public IReadOnlyList<string> Kinds { get; init; } = [];
+
     /// <summary>How boxes are made of the outputs of a teacher that is given; null: as those of our own.</summary>
     public DetectionForm? Form { get; init; }
 
@@ -46,12 +49,13 @@ internal sealed record DataSet(SampleSet Training, SampleSet Validation, SampleS
     public IReadOnlyList<string> Notes { get; init; } = [];
 
     /// <summary>
-    /// Numbers a model answers a sample with: a logit for each class, the values to predict, or boxes laid out over a grid.
+    /// Numbers a model answers a sample with: a logit for each class, the values to predict, boxes laid out over a grid, or a score.
     /// </summary>
     public int Columns => Training.Labels switch
     {
         ValueLabels values => values.Columns,
         BoxLabels boxes => boxes.Grid.Width,
+        AnomalyLabels => 1,
         _ => Classes.Count,
     };
 

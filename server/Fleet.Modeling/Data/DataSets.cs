@@ -33,16 +33,23 @@ internal static class DataSets
         var labelled = spec.IsUnlabelled ? test : train;
         var task = labelled is null ? spec.Task ?? ModelTask.Classification : LabelReading.TaskOf(spec, labelled);
         var sets = task == ModelTask.MultiLabel && labelled is not null ? LabelSetReading.Of(spec, labelled) : null;
+        var anomalies = task == ModelTask.Anomaly ? AnomalyReading.Of(spec, [.. new[] { train, test }.OfType<RawSamples>()]) : null;
         var reading = task == ModelTask.Classification && labelled is not null ? ClassReading.Of(spec, labelled) : null;
         var classes = task switch
         {
             ModelTask.Classification => reading?.Names ?? spec.Classes ?? [],
             ModelTask.MultiLabel => sets?.Names ?? spec.Classes ?? [],
             ModelTask.Detection => BoxReading.KindsOf(spec, train),
+            ModelTask.Anomaly => AnomalyReading.Classes,
             _ => [],
         };
         var frontEnd = Hearing.FrontEndOf(spec, isLast ? Laid(train) : train, sampleRank);
-        SampleLabels Labels(RawSamples raw) => task == ModelTask.MultiLabel ? sets!.Sets(raw) : reading!.Classes(raw);
+        SampleLabels Labels(RawSamples raw) => task switch
+        {
+            ModelTask.MultiLabel => sets!.Sets(raw),
+            ModelTask.Anomaly => anomalies!.Labels(raw),
+            _ => reading!.Classes(raw),
+        };
         SampleSet Checked(RawSamples raw) => Check(Laid(raw), classes, Labels, isLast ? spec with { SampleShape = null } : spec, task,
             frontEnd is null ? sampleRank : 2).Heard(frontEnd);
         var training = Checked(train);
@@ -55,12 +62,14 @@ internal static class DataSets
         SampleSet judged;
         if (test is null)
         {
-            (training, judged) = Cut(spec.TestShare);
+            (training, judged) = task == ModelTask.Anomaly ? Splits.CutNormal(training, spec.TestShare, byTime, random)
+                : Cut(spec.TestShare);
         }
         else
         {
             judged = OfSameShape("Test", test);
         }
+        if (task == ModelTask.Anomaly) training = Splits.Normal(training);
         SampleSet OfSameShape(string part, RawSamples raw)
         {
             var samples = Checked(raw);
@@ -80,6 +89,7 @@ internal static class DataSets
                 $"{train.Source} leaves {training.Count} training and {judged.Count} test "
                     + $"samples{(classes.Count > 0 ? $" for {classes.Count} classes" : "")}; give more samples or other shares "
                     + $"({Shares(spec, ", ")}).");
+        if (task == ModelTask.Anomaly) RequireNormal(validation, judged, spec, train.Source);
         if (task is ModelTask.Classification or ModelTask.MultiLabel && !spec.IsUnlabelled)
             RequireEveryClass(training, [validation, judged], classes, spec, train.Source);
         TablePlan? plan = null;
@@ -96,6 +106,7 @@ internal static class DataSets
         {
             Unlabelled = unlabelled,
             Task = task,
+            Kinds = anomalies?.Kinds ?? [],
             Form = spec.Detection,
             ChannelNames = plan is null ? train.ChannelNames : [.. plan.Columns.SelectMany(column => column.ValueNames())],
             Table = plan,
@@ -113,12 +124,23 @@ internal static class DataSets
                     ? [$"{known:N0} of {judged.Count:N0} test samples are among those without labels too: what is learned from them "
                         + "flatters every figure. Leave them out of data.unlabelled."]
                     : Array.Empty<string>(),
+                .. anomalies is null ? [] : anomalies.Notes(spec, train, training.Count, (AnomalyLabels)judged.Labels),
                 .. frontEnd is null ? Array.Empty<string>() : [
                     $"Networks hear ({Text(frontEnd.OutputShape)}) of a sample of ({Text(frontEnd.InputShape)}): {frontEnd.Description}. "
                         + "An exported model computes that itself; data.features says otherwise.",
                 ],
             ],
         };
+    }
+
+    private static void RequireNormal(SampleSet validation, SampleSet judged, DataSpec spec, string source)
+    {
+        if (validation.Count == 0)
+            throw new BuildException(FormattableString.Invariant($"{source} leaves no normal samples to find the threshold on; ")
+                + FormattableString.Invariant($"give more, or a larger data.validationShare than {spec.ValidationShare}."));
+        if (((AnomalyLabels)judged.Labels).Anomalies == judged.Count)
+            throw new BuildException(
+                $"{spec.Test ?? source} has no normal test samples: what is found means nothing where nothing else is there. Give some.");
     }
 
     // A class that nothing is learned of is an answer that a model gives by chance.
@@ -232,7 +254,7 @@ internal static class DataSets
         int[] shape = raw.Table is null ? Shape(raw, spec.SampleShape, sampleRank) : [.. raw.SampleShape];
         SampleLabels labels = task switch
         {
-            _ when raw.Labels.AreNone => new NoLabels(count),
+            _ when raw.Labels.AreNone && task != ModelTask.Anomaly => new NoLabels(count),
             ModelTask.Regression => LabelReading.Values(raw, spec.LabelUnit),
             ModelTask.Detection => BoxReading.Boxes(raw, classes, shape, spec.Detection),
             _ => read(raw),

@@ -39,12 +39,12 @@ internal static class DataSummary
     /// <summary>Samples of each class by use; empty where there are no classes.</summary>
     public static IReadOnlyList<ClassCount> Classes(DataSet data)
     {
-        if (data.Task is not (ModelTask.Classification or ModelTask.MultiLabel) || data.Classes.Count == 0) return [];
+        if (data.Task is not (ModelTask.Classification or ModelTask.MultiLabel or ModelTask.Anomaly) || data.Classes.Count == 0) return [];
         int[] Counts(SampleSet part)
         {
             if (part.Labels is LabelSets sets) return sets.Counts();
             var counts = new int[data.Classes.Count];
-            foreach (var number in (part.Labels as ClassLabels)?.Numbers ?? []) counts[number]++;
+            foreach (var number in (part.Labels as ClassLabels)?.Numbers ?? (part.Labels as AnomalyLabels)?.Numbers ?? []) counts[number]++;
             return counts;
         }
         var (training, validation, test) = (Counts(data.Training), Counts(data.Validation), Counts(data.Test));

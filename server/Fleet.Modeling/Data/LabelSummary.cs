@@ -14,6 +14,7 @@ internal static class LabelSummary
     {
         NoLabels => "labels: none, so the teacher's answers stand in for them",
         ClassLabels classes => OfClasses(classes, data.Classes),
+        AnomalyLabels => OfAnomalies(data),
         LabelSets sets => OfSets(sets, data.Classes),
         ValueLabels values => $"labels: {(values.Columns == 1 ? "numbers" : $"{values.Columns} numbers a sample")} from "
             + $"{Text(values.Values.Min(), values)} to {Text(values.Values.Max(), values)}",
@@ -25,6 +26,14 @@ internal static class LabelSummary
         var smallest = labels.Numbers.CountBy(number => number).MinBy(count => count.Value);
         return string.Create(CultureInfo.InvariantCulture,
             $"labels: {classes.Count} classes, smallest {smallest.Value:N0} samples ('{classes[(int)smallest.Key]}')");
+    }
+
+    private static string OfAnomalies(DataSet data)
+    {
+        var test = (AnomalyLabels)data.Test.Labels;
+        return string.Create(CultureInfo.InvariantCulture, $"labels: {data.Training.Count:N0} normal samples to learn from, ")
+            + (test.Anomalies == 0 ? "and no anomalies to judge by" : string.Create(CultureInfo.InvariantCulture,
+                $"{test.Anomalies:N0} anomalies among {test.Count:N0} test samples"));
     }
 
     private static string OfSets(LabelSets sets, IReadOnlyList<string> names)

@@ -35,6 +35,8 @@ internal static class SplitFindings
                 + $"{data.Training.Count}): networks are as their last step left them; data.folds 5 chooses one by cross-validation.";
             yield break;
         }
+        // How many a threshold takes is told where it is found.
+        if (data.Validation.Labels is AnomalyLabels) yield break;
         var counts = data.Validation.Labels is ClassLabels labels
             ? labels.Numbers.CountBy(number => number).ToDictionary(count => count.Key, count => count.Value) : [];
         string[] few = data.Validation.Labels is ClassLabels

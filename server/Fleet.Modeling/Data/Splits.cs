@@ -22,6 +22,36 @@ internal static class Splits
     }
 
     /// <summary>
+    /// Cuts <paramref name="share"/> of the normal samples off, and of anomalies, from which nothing is learned, at most as many: a ranking
+    /// by chance then has a precision of one half. What remains is normal.
+    /// </summary>
+    /// <param name="samples">Samples with <see cref="AnomalyLabels"/>.</param>
+    /// <param name="share">Share of the normal ones.</param>
+    /// <param name="byTime">True where the last of them are cut off.</param>
+    /// <param name="random">Mixes.</param>
+    public static (SampleSet Kept, SampleSet Part) CutNormal(SampleSet samples, double share, bool byTime, Random random)
+    {
+        var labels = (AnomalyLabels)samples.Labels;
+        int[] normal = [.. Enumerable.Range(0, samples.Count).Where(sample => labels.Numbers[sample] == 0)];
+        int[] anomalies = [.. Enumerable.Range(0, samples.Count).Where(sample => labels.Numbers[sample] > 0)];
+        var (kept, part) = byTime
+            ? (Enumerable.Range(0, normal.Length - Rounded(normal.Length * share)).ToArray(),
+                Enumerable.Range(normal.Length - Rounded(normal.Length * share), Rounded(normal.Length * share)).ToArray())
+            : CutNumbers(samples.Pick(normal), share, random);
+        var drawn = SubsetNumbers(samples.Pick(anomalies), part.Length, random);
+        return (samples.Pick([.. kept.Select(place => normal[place])]),
+            samples.Pick(Mixed([.. part.Select(place => normal[place]), .. drawn.Select(place => anomalies[place])], random)));
+    }
+
+    /// <summary>Normal samples alone.</summary>
+    public static SampleSet Normal(SampleSet samples)
+    {
+        var labels = (AnomalyLabels)samples.Labels;
+        return labels.Anomalies == 0 ? samples
+            : samples.Pick([.. Enumerable.Range(0, samples.Count).Where(sample => labels.Numbers[sample] == 0)]);
+    }
+
+    /// <summary>
     /// At most <paramref name="count"/> samples, every class in proportion. All of them, in their order, when there are no more.
     /// </summary>
     public static SampleSet Subset(SampleSet samples, int count, Random random)

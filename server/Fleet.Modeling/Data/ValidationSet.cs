@@ -1,3 +1,4 @@
+using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Tensors;
 
 namespace Fleet.Modeling.Data;
@@ -6,13 +7,22 @@ namespace Fleet.Modeling.Data;
 internal static class ValidationSet
 {
     /// <summary>Writes the samples.</summary>
-    public static void Write(string path, string inputName, SampleSet samples)
+    /// <param name="path">The file.</param>
+    /// <param name="inputName">Name of the input.</param>
+    /// <param name="samples">Inputs and labels.</param>
+    /// <param name="references">What the float model gives at an output, a row a sample, where that takes the place of labels.</param>
+    public static void Write(
+        string path, string inputName, SampleSet samples, IReadOnlyDictionary<string, float[]>? references = null)
     {
         int[] shape = [samples.Count, .. samples.SampleShape];
         var inputs = samples.Vocabulary is null
             ? NpyArray.Of(samples.Inputs, shape)
             : NpyArray.Of(Array.ConvertAll(samples.Inputs, token => (long)token), shape);
         using var file = File.Create(path);
-        NpzArchive.Write(file, [KeyValuePair.Create(inputName, inputs), .. samples.Labels.ToArrays()]);
+        NpzArchive.Write(file, [
+            KeyValuePair.Create(inputName, inputs), .. samples.Labels.ToArrays(),
+            .. (references ?? new Dictionary<string, float[]>()).Select(one => KeyValuePair.Create(TaskDefinition.ReferencePrefix + one.Key,
+                NpyArray.Of(one.Value, samples.Count, one.Value.Length / samples.Count))),
+        ]);
     }
 }

@@ -19,8 +19,10 @@ internal static class DecisionFigures
     /// <param name="answers">Its answers to them, row by row.</param>
     /// <param name="validation">The validation samples.</param>
     /// <param name="validationAnswers">Its answers to those.</param>
+    /// <param name="rarest">The class that is rare; null where none is.</param>
     /// <returns>Null where there are no classes, or an answer is one probability.</returns>
-    public static DecisionReport? Of(SampleSet test, float[] answers, SampleSet validation, float[] validationAnswers)
+    public static DecisionReport? Of(
+        SampleSet test, float[] answers, SampleSet validation, float[] validationAnswers, int? rarest = null)
     {
         if (test.Labels is not ClassLabels { Numbers: var labels } || labels.Length == 0) return null;
         var columns = answers.Length / labels.Length;
@@ -46,7 +48,32 @@ internal static class DecisionFigures
             NegativeLogLikelihood = Confidence.NegativeLogLikelihood(answers, labels),
             Temperature = temperature,
             CalibrationErrorAfter = temperature is { } found ? Confidence.CalibrationError(answers, labels, found) : null,
+            Rarest = rarest is { } sought && classes[sought].Samples > 0 ? Ranked(answers, labels, sought, columns) : null,
         };
+    }
+
+    /// <summary>The class of the fewest samples, where these are less than half of its even share; null where none is so rare.</summary>
+    public static int? RarestOf(SampleSet training, int classes)
+    {
+        if (training.Labels is not ClassLabels { Numbers: { Length: > 0 } numbers } || classes < 2) return null;
+        var counts = new int[classes];
+        foreach (var number in numbers) counts[number]++;
+        var rarest = Array.IndexOf(counts, counts.Min());
+        return 2L * classes * counts[rarest] < numbers.Length ? rarest : null;
+    }
+
+    // By its logit less the logarithm of the sum of all: the order of the probabilities, which rounding makes equal near 1.
+    private static RarestClass Ranked(float[] answers, long[] labels, int sought, int columns)
+    {
+        var ranking = new Ranking(labels.Select((_, sample) =>
+        {
+            var row = answers.AsSpan(sample * columns, columns);
+            double most = System.Numerics.Tensors.TensorPrimitives.Max<float>(row), others = 0;
+            for (var column = 0; column < columns; column++) others += column == sought ? 0 : Math.Exp(row[column] - most);
+            return (float)(row[sought] - most - Math.Log(others));
+        }), labels.Select(label => label == sought));
+        return new RarestClass(sought, labels.Count(label => label == sought), ranking.AveragePrecision(),
+            ranking.Curve(AnomalyFigures.MostPoints));
     }
 
     /// <summary>Classes that accuracy hides: of which far less is found than of all samples.</summary>

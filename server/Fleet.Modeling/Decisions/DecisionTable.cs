@@ -14,7 +14,8 @@ internal sealed class DecisionTable(DataSet data)
     /// <param name="answers">Its answers to them, row by row.</param>
     /// <param name="network">Answers others.</param>
     public DecisionReport? Of(float[] answers, Func<SampleSet, float[]> network) => data.Test.Labels is ClassLabels
-        ? DecisionFigures.Of(data.Test, answers, data.Validation, data.Validation.Count == 0 ? [] : network(data.Validation))
+        ? DecisionFigures.Of(data.Test, answers, data.Validation, data.Validation.Count == 0 ? [] : network(data.Validation),
+            DecisionFigures.RarestOf(data.Training, data.Classes.Count))
         : null;
 
     /// <summary>Of a model in a file.</summary>

@@ -19,19 +19,8 @@ internal static class LabelTable
         ];
     }
 
-    // Samples of equal logits are passed together: their order is chance.
     private static double? AveragePrecision(float[] outputs, LabelSets sets, int label)
-    {
-        var ranked = Enumerable.Range(0, sets.Count)
-            .Select(sample => (Logit: outputs[sample * sets.Columns + label], IsThere: sets.Row(sample)[label] > 0))
-            .GroupBy(one => one.Logit).OrderByDescending(group => group.Key);
-        var (passed, found, area) = (0, 0, 0.0);
-        foreach (var group in ranked)
-        {
-            var more = group.Count(one => one.IsThere);
-            (passed, found) = (passed + group.Count(), found + more);
-            area += (double)more * found / passed;
-        }
-        return found == 0 ? null : area / found;
-    }
+        => new Ranking(Enumerable.Range(0, sets.Count).Select(sample => outputs[sample * sets.Columns + label]),
+            Enumerable.Range(0, sets.Count).Select(sample => sets.Row(sample)[label] > 0)).AveragePrecision() is var area
+            && double.IsFinite(area) ? area : null;
 }

@@ -1,7 +1,9 @@
 using Fleet.Contracts.Builds;
 using Fleet.Modeling.Data;
+using Fleet.Modeling.Decisions;
 using Fleet.Modeling.Distillation.Losses;
 using Fleet.Modeling.Students;
+using Fleet.Modeling.Students.Layers;
 using Fleet.Modeling.Teachers;
 using Fleet.Modeling.Torch;
 using Fleet.Modeling.Training;
@@ -42,6 +44,12 @@ internal static class StudentTraining
             .. FineTuned(network, spec.Distillation, data, seed, memory.Training("fine-tuning"),
                 new Progress(sink, "Fine-tuning the student", 0.66, 0.7), cancellationToken),
         ];
+        if (plan.Head is Reconstruction head)
+            network.Answer(head with
+            {
+                Threshold = AnomalyThreshold.Of(network.Outputs(data.Validation, cancellationToken),
+                    spec.Data!.Anomaly?.FalsePositiveRate ?? AnomalySpec.UsualFalsePositiveRate),
+            });
         CheckedExport.Write(network, path, data.Test);
         memory.Finish("student", epochs);
         return (plan, epochs);

@@ -1,5 +1,6 @@
 using Fleet.Contracts.Builds;
 using Fleet.Modeling.Data;
+using Fleet.Modeling.Decisions;
 using Fleet.Modeling.Students;
 using Fleet.Quantization;
 using static TorchSharp.torch;
@@ -14,7 +15,9 @@ namespace Fleet.Modeling.Floors;
 /// <param name="data">The samples.</param>
 /// <param name="normalization">How networks scale them.</param>
 /// <param name="seed">Seed of what is random.</param>
-internal sealed class SimpleModels(DataSet data, Normalization normalization, int seed)
+/// <param name="falsePositiveRate">Share of normal samples above the threshold, where anomalies are sought.</param>
+internal sealed class SimpleModels(
+    DataSet data, Normalization normalization, int seed, double falsePositiveRate = AnomalySpec.UsualFalsePositiveRate)
 {
     /// <summary>Most features that are weighed against each other; where there are more, at most so many samples are instead.</summary>
     private const int MostPairs = 2_048;
@@ -31,6 +34,11 @@ internal sealed class SimpleModels(DataSet data, Normalization normalization, in
     public IEnumerable<Floor> Answers(Progress progress, CancellationToken cancellationToken)
     {
         if (data.Training.Labels is BoxLabels) yield break;
+        if (data.Training.Labels is AnomalyLabels)
+        {
+            foreach (var floor in OfAnomalies(progress, cancellationToken)) yield return floor;
+            yield break;
+        }
         yield return Commonest();
         progress.Report(0.1, "a linear model");
         var (training, asked, features) = Features();
@@ -42,6 +50,30 @@ internal sealed class SimpleModels(DataSet data, Normalization normalization, in
         if (data.Training.Given() is not { SampleShape.Count: 2, Vocabulary: null }) yield break;
         progress.Report(0.6, "random kernels");
         yield return Kernels(cancellationToken);
+    }
+
+    /// <summary>Distances from normal samples; none where no anomaly tells how good they are.</summary>
+    private IEnumerable<Floor> OfAnomalies(Progress progress, CancellationToken cancellationToken)
+    {
+        if (data.Test.Labels is not AnomalyLabels { HasBoth: true }) yield break;
+        yield return new Floor("constant", "one score for every sample", new float[data.Test.Count]);
+        var (training, asked, features) = Features();
+        float[] all = [.. asked, .. Scaled(data.Validation)];
+        Floor Of(string name, string description, double done, Func<Tensor, Func<Tensor, Tensor>> fit)
+        {
+            progress.Report(done, description);
+            var most = Math.Min(MostNeighbours, (int)(MostValues / features));
+            var floor = Fitted(name, description, training, all, features, most, (rows, _) => fit(rows), cancellationToken);
+            // The threshold is found as a network's is.
+            var threshold = AnomalyThreshold.Of(floor.Outputs.Skip(data.Test.Count), falsePositiveRate);
+            return floor with { Outputs = [.. floor.Outputs.Take(data.Test.Count).Select(distance => distance / threshold)] };
+        }
+        if (features <= MostPairs)
+        {
+            yield return Of("distance", "Mahalanobis distance from the mean", 0.2, AnomalyFloors.Mahalanobis);
+            yield return Of("pca", "error of principal components", 0.5, AnomalyFloors.PrincipalComponents);
+        }
+        yield return Of("nearest", "distance from the nearest training sample", 0.8, AnomalyFloors.Nearest);
     }
 
     private Floor Commonest()
@@ -124,12 +156,13 @@ internal sealed class SimpleModels(DataSet data, Normalization normalization, in
         Tensor Rows(float[] values, int start, int rows)
             => tensor(values.AsMemory(start * features, rows * features), [rows, features]).to_type(ScalarType.Float64);
         var model = fit(Rows(training, 0, count), Targets(count));
-        var outputs = new List<float>(data.Test.Count * data.Columns);
-        for (var start = 0; start < data.Test.Count; start += AskedAtOnce)
+        var rowsAsked = asked.Length / features;
+        var outputs = new List<float>(rowsAsked * data.Columns);
+        for (var start = 0; start < rowsAsked; start += AskedAtOnce)
         {
             cancellationToken.ThrowIfCancellationRequested();
             using var inner = NewDisposeScope();
-            outputs.AddRange(model(Rows(asked, start, Math.Min(AskedAtOnce, data.Test.Count - start)))
+            outputs.AddRange(model(Rows(asked, start, Math.Min(AskedAtOnce, rowsAsked - start)))
                 .to_type(ScalarType.Float32).contiguous().data<float>().ToArray());
         }
         return new Floor(name, count < data.Training.Count ? FormattableString.Invariant($"{description}, of {count:N0} samples")
@@ -140,6 +173,7 @@ internal sealed class SimpleModels(DataSet data, Normalization normalization, in
     {
         if (data.Training.Labels is ValueLabels values)
             return tensor(values.Values.AsMemory(0, count * values.Columns), [count, values.Columns]).to_type(ScalarType.Float64);
+        if (data.Training.Labels is AnomalyLabels) return zeros(count, 1, ScalarType.Float64);
         if (data.Training.Labels is LabelSets sets)
             return tensor(sets.Given.AsMemory(0, count * sets.Columns), [count, sets.Columns]).to_type(ScalarType.Float64) * 2 - 1;
         var classes = tensor(data.Training.ClassNumbers.AsMemory(0, count), [count]);

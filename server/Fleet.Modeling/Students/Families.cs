@@ -20,6 +20,9 @@ internal static class Families
     /// <summary>Narrowest head of an encoder: below it a head tells too little apart.</summary>
     private const int HeadWidth = 16;
 
+    /// <summary>Width for each unit of the code of an autoencoder.</summary>
+    private const int CodeShare = 4;
+
     /// <summary>Channels of a block for each unit that weighs them.</summary>
     private const int SqueezedBy = 8;
 
@@ -61,6 +64,7 @@ internal static class Families
     {
         ValueLabels values => new Regressor(values.Mean(), values.Deviation()),
         BoxLabels boxes => new Detector(boxes.Grid.Classes),
+        AnomalyLabels => new Reconstruction(data.Training.SampleShape),
         _ => new Classifier(data.Classes.Count),
     };
 
@@ -90,11 +94,17 @@ internal static class Families
         // What is not trained is of any scale.
         if (family == "random-kernels" && head is DenseHead dense) head = dense with { Standardizes = true };
         var width = family == "linear" ? "" : $", width {sizes.Width}";
-        Layer[] layers = [.. Of(family).Stages(sizes), .. behind, head];
+        Layer[] layers = [.. Of(family).Stages(sizes), .. head is Reconstruction ? Bottleneck(family, sizes) : behind, head];
         return new NetworkPlan($"{family}{width}{named}{note}", sizes.InputShape, layers) { Vocabulary = sizes.Vocabulary };
     }
 
     private static List<Layer> Rows(Sizes sizes) => [new Flatten(), .. Enumerable.Repeat(new Dense(sizes.Width), sizes.Depth)];
+
+    // A narrow code between what reads a sample and what rebuilds it: whatever a whole sample fits through would rebuild anomalies as well.
+    private static Layer[] Bottleneck(string family, Sizes sizes) => [
+        .. family == "mlp" ? (Layer[])[] : [new Flatten()],
+        new Dense(Math.Max(2, sizes.Width / CodeShare)), new Dense(sizes.Width), new Dense(sizes.Width),
+    ];
 
     // Long kernels early, where a signal oscillates; strides instead of pooling, which would blur the phase of fast strikes.
     private static List<Layer> Signal(Sizes sizes)

@@ -44,7 +44,7 @@ internal sealed class Network : Module<Tensor, Tensor>, ITrainable
     }
 
     /// <summary>Its layers as data.</summary>
-    public NetworkPlan Plan { get; }
+    public NetworkPlan Plan { get; private set; }
 
     /// <summary>Its first step.</summary>
     public Normalization Normalization { get; }
@@ -62,6 +62,13 @@ internal sealed class Network : Module<Tensor, Tensor>, ITrainable
         (_mean, _scale) = (_mean?.to(device, disposeAfter: true), _scale?.to(device, disposeAfter: true));
     }
 
+    /// <summary>Makes another head of the same weights its last layer.</summary>
+    public void Answer(Head head)
+    {
+        Plan = Plan with { Layers = [.. Plan.Layers.SkipLast(1), head] };
+        _layers[^1] = (head, _layers[^1].Modules);
+    }
+
     /// <inheritdoc/>
     public override Tensor forward(Tensor input) => forward(input, null);
 
@@ -71,7 +78,7 @@ internal sealed class Network : Module<Tensor, Tensor>, ITrainable
         using var scope = NewDisposeScope();
         var value = _mean is null ? input : (input - _mean) * _scale!;
         if (Plan is { InputShape.Count: 3, Layers: [Convolution, ..] }) value = ChannelsLast(value);
-        var pass = new ForwardPass(input, tap);
+        var pass = new ForwardPass(input, tap) { Standardized = value };
         foreach (var (place, (layer, modules)) in _layers.Index())
         {
             pass.Name = NetworkPlan.FeatureName(place);

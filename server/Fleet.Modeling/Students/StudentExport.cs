@@ -29,13 +29,20 @@ internal static class StudentExport
     /// <summary>Makes the model of a network.</summary>
     public static ModelProto Model(NetworkPlan plan, Normalization normalization, IReadOnlyList<FoldedLayer> layers)
     {
-        var graph = new StudentGraph(plan.Description, plan.Vocabulary is not null, plan.GivenShape, plan.Outputs());
-        var value = plan.FrontEnd?.Write(graph.Graph) ?? Input;
         long[] perChannel = [1, normalization.Mean.Length, .. plan.InputShape.Skip(1).Select(_ => 1L)];
+        var first = "";
+        StudentGraph graph = null!;
+        graph = new StudentGraph(plan.Description, plan.Vocabulary is not null, plan.GivenShape, plan.Outputs())
+        {
+            Standardized = () => normalization.ScalesApart ? first : graph.Once("deviations", () => graph.Add("Div", "deviations", first,
+                graph.Constant(Tensors.Of("deviation", [.. normalization.Scale.Select(scale => 1 / scale)], perChannel)))),
+        };
+        var value = plan.FrontEnd?.Write(graph.Graph) ?? Input;
         if (normalization.Mean.Any(mean => mean != 0))
             value = graph.Add("Sub", "centered", value, graph.Constant(Tensors.Of("mean", normalization.Mean, perChannel)));
         if (normalization.ScalesApart)
             value = graph.Add("Mul", "standardized", value, graph.Constant(Tensors.Of("scale", normalization.Scale, perChannel)));
+        first = value;
         var model = new ModelProto { IrVersion = IrVersion, ProducerName = "fleet-modeling", Graph = graph.Graph };
         if (plan.FrontEnd is { } frontEnd)
         {
@@ -55,6 +62,7 @@ internal static class StudentExport
             AddMetadata(model, Vocabulary.LengthKey, plan.InputShape[0].ToString(CultureInfo.InvariantCulture));
             AddMetadata(model, Vocabulary.RuleKey, Vocabulary.Description);
         }
+        if (plan.Head is Reconstruction score) AddMetadata(model, Reconstruction.ThresholdKey, score.ThresholdText);
         if (plan.InputForm is { } form) AddMetadata(model, InputForm.Key, form.Write());
         return model;
     }

@@ -14,6 +14,7 @@ internal static class LabelTensor
         ClassLabels classes => tensor(classes.Numbers, device: device),
         LabelSets sets => AlignedTensor.Of(sets.Given, [sets.Count, sets.Columns], device),
         ValueLabels values => AlignedTensor.Of(values.Values, [values.Count, values.Columns], device),
+        AnomalyLabels anomalies => tensor(anomalies.Numbers, device: device),
         BoxLabels boxes => AlignedTensor.Of(boxes.Answers(), [boxes.Count, boxes.Grid.Width], device),
         var other => throw new NotSupportedException($"Nothing is trained on {other.GetType().Name}."),
     };

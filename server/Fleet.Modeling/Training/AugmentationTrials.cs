@@ -77,7 +77,7 @@ internal static class AugmentationTrials
         TrainingSpec Set(bool augment, bool more) => asked with { Augment = augment, Mirror = more, Rotate = more, Mask = more };
         bool? moreAsked;
         (string Plain, string? More) names;
-        if (training.Labels is BoxLabels) return [("none", Set(false, false))];
+        if (training.Labels is BoxLabels or AnomalyLabels) return [("none", Set(false, false))];
         (names, moreAsked) = training switch
         {
             { Vocabulary: not null } => (("hidden pieces", null), (bool?)false),

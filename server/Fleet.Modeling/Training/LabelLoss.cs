@@ -20,6 +20,7 @@ internal abstract class LabelLoss
         LabelSets => new OfSets(spec.Focal),
         ValueLabels values => new OfValues(values.Deviation(), spec.HuberDelta),
         BoxLabels boxes => new OfBoxes(new BoxLoss(boxes.Grid)),
+        AnomalyLabels => new OfScores(),
         _ => throw new NotSupportedException($"Nothing is trained on {labels.GetType().Name}."),
     };
 
@@ -33,6 +34,12 @@ internal abstract class LabelLoss
     private sealed class OfBoxes(BoxLoss loss) : LabelLoss
     {
         public override Tensor Of(Tensor outputs, Tensor labels) => loss.Of(outputs, labels);
+    }
+
+    /// <summary>The mean score: of what is learned from, all is normal.</summary>
+    private sealed class OfScores : LabelLoss
+    {
+        public override Tensor Of(Tensor outputs, Tensor labels) => outputs.mean();
     }
 
     // samples / (classes x samples of the class): the same sum over the samples of each (King, Zeng, 2001; scikit-learn's 'balanced').

@@ -33,11 +33,11 @@ internal sealed class Baseline : IDisposable
                     "The float model's outputs are zero, or not finite, for every one of these samples, so nothing could be told "
                         + "of a variant; give samples that it has an answer for.");
             _truth = heldOut.Truth.ComparedWith(_outputs);
-            var classes = heldOut.Truth.Task == ModelTask.Classification ? heldOut.Truth.Classes : null;
+            var classes = heldOut.Truth.Task is ModelTask.Classification or ModelTask.Anomaly ? heldOut.Truth.Classes : null;
             Split = SampleSplit.Of(heldOut.Judging, classes, Samples.Sources, IsSequence);
             _bootstrap = new Bootstrap(Split.Clusters);
             (Original, Selected) = OfFloat(cancellationToken);
-            if (classes is not null) LabelChecks.Require(classes, _outputs.Classes);
+            if (classes is not null && heldOut.Truth.Task == ModelTask.Classification) LabelChecks.Require(classes, _outputs.Classes);
             // What decides was measured on one half alone, such as the boxes of a detector that sees one in few pictures.
             if (Selected.Figure.Name != Original.Figure.Name
                 || double.IsFinite(Selected.Figure.Value) != double.IsFinite(Original.Figure.Value))

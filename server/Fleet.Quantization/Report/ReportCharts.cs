@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Fleet.Contracts.Builds;
+using Fleet.Contracts.Scoring;
 using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Validation;
 using static Fleet.Quantization.Report.ReportText;
@@ -167,6 +168,26 @@ internal static class ReportCharts
             taken.Add(label);
             Text(svg, Width - Right + 14, label.Y + 4, "name", text, "start");
         }
+        return End(svg);
+    }
+
+    /// <summary>Precision over recall as a bound falls; null where there is nothing to find.</summary>
+    public static string? PrecisionRecall(IReadOnlyList<PrecisionAtRecall> curve)
+    {
+        const int Width = 470, Height = 320, Left = 56, Right = 18, Top = 12, Bottom = 46;
+        if (curve.Count == 0) return null;
+        double X(double recall) => Left + recall * (Width - Left - Right);
+        double Y(double precision) => Top + (1 - precision) * (Height - Top - Bottom);
+        var svg = Begin(Width, Height, "Precision over recall");
+        for (var tick = 0; tick <= 4; tick++)
+        {
+            Horizontal(svg, Y(tick / 4.0), Left, Width - Right, Percent(tick / 4.0));
+            Text(svg, X(tick / 4.0), Height - Bottom + 19, "tick", Percent(tick / 4.0), "middle");
+        }
+        Line(svg, "axis", Left, Height - Bottom, Width - Right, Height - Bottom);
+        Text(svg, Width - Right, Height - 4, "tick", "recall", "end");
+        svg.Append("<polyline class=\"curve stroke mark-student\" "
+            + $"points=\"{string.Join(' ', curve.Select(point => $"{N(X(point.Recall))},{N(Y(point.Precision))}"))}\"/>");
         return End(svg);
     }
 

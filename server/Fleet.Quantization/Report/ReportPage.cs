@@ -48,7 +48,7 @@ internal static class ReportPage
         Floors(page, view);
         page.Append(ReportSamples.Render(view.Data));
         page.Append(ReportSearch.Render(view));
-        page.Append(ReportClasses.Render(view));
+        page.Append(ReportClasses.Render(view)).Append(ReportAnomalies.Render(view));
         foreach (var profile in view.Profiles) Profile(page, view, profile);
         if (ReportCharts.Latency(view) is { } latency)
             Section(page, "Latency on this machine",
@@ -97,7 +97,7 @@ internal static class ReportPage
         var title = view.Networks[0].Network.Scores.Metrics is [var first, ..] ? first.Title() : "Score";
         var (heading, note) = view.Networks.Count > 1
             ? ("Teacher and student", "The large network and the small one that learned from it")
-            : ("Student", "It learned from the labels");
+            : ("Student", view.Original.Anomalies is null ? "It learned from the labels" : "It learned from normal samples");
         page.Append($"<section><h2>{heading}</h2><p class=\"note\">{note}; "
             + "every variant below is made of the student.</p><div class=\"scroll\"><table "
             + "class=\"cards\"><thead><tr><th>Network</th><th>Kind</th><th class=\"n\">Parameters</th><th class=\"n\">Size</th><th "

@@ -80,7 +80,8 @@ internal sealed record ReportView
         Title = report.Spec.Model,
         Lead = $"{Capital(report.Student.Description)}, "
             + $"{(report.Teacher is { } teacher ? $"taught by {teacher.Description}"
-                : report.Spec.Source is null ? "trained on the labels alone" : "as it was given")}. Built "
+                : report.Spec.Source is not null ? "as it was given"
+                : $"trained on {(report.Task == ModelTask.Anomaly ? "normal samples" : "the labels")} alone")}. Built "
             + $"{Moment(report.StartedAt)} in {Duration(report.Duration)} on {report.MeasuredOn}, seed "
             + $"{report.Spec.Seed}.{Searched(report.Widths)}",
         Warnings = [.. report.Findings, .. WarningsFor(

@@ -145,6 +145,9 @@ public sealed record NetworkReport
     /// <summary>What it does with each label where samples have several, in the order of the classes of the report; else empty.</summary>
     public IReadOnlyList<LabelFigures> Labels { get; set; } = [];
 
+    /// <summary>What it makes of normal samples and anomalies; absent for other tasks.</summary>
+    public AnomalyFigures? Anomalies { get; init; }
+
     /// <summary>One point for each epoch, over all phases.</summary>
     public IReadOnlyList<EpochReport> Epochs { get; set; } = [];
 }

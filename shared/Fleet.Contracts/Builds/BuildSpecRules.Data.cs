@@ -22,7 +22,7 @@ public static partial class BuildSpecRules
 
     /// <summary>Tasks that students are trained for.</summary>
     public static readonly IReadOnlyList<ModelTask> TrainedTasks = [
-        ModelTask.Classification, ModelTask.MultiLabel, ModelTask.Regression, ModelTask.Detection,
+        ModelTask.Classification, ModelTask.MultiLabel, ModelTask.Regression, ModelTask.Detection, ModelTask.Anomaly,
     ];
 
     private static void JudgeData(DataSpec spec, Problems problems)
@@ -40,6 +40,7 @@ public static partial class BuildSpecRules
         problems.Require(spec.Kind == "vibration" || spec.Learned is { Length: > 0 },
             $"data.train must name a file for data.kind '{spec.Kind}'.");
         JudgeUnlabelled(spec, problems);
+        JudgeAnomaly(spec, problems);
         problems.Require(spec.Kind != "vibration" || spec.Samples is >= 60 and <= 1_000_000,
             $"data.samples {spec.Samples} must be within 60..1000000 for generated data.");
         problems.Require(spec.Kind is not ("npy" or "idx") || spec.IsUnlabelled || spec.TrainLabels is { Length: > 0 },

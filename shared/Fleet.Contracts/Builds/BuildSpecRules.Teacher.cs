@@ -68,7 +68,8 @@ public static partial class BuildSpecRules
     {
         if (spec.Teacher is not { IsNone: true }) return;
         foreach (var (key, isAsked) in (ReadOnlySpan<(string, bool)>)[
-            ("distillation.losses", spec.Distillation.Losses.Count > 0), ("data.unlabelled", spec.Data?.Unlabelled is not null),
+            ("distillation.losses", spec.Distillation.Losses.Count > 0),
+            ("data.unlabelled", spec.Data is { Unlabelled: not null, Task: not ModelTask.Anomaly }),
             ("gate.belowTeacher", spec.Gate.BelowTeacher is not null),
             ("quantizationAware.method " + spec.QuantizationAware?.Method, spec.QuantizationAware is { Method: not "qat" }),
         ])

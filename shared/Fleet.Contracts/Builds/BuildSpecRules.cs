@@ -20,9 +20,10 @@ public static partial class BuildSpecRules
             problems.Require(!data.IsUnlabelled || spec.Teacher is not { TrainedFamily: not null },
                 "data.train is not given, and without labels there is nothing to train a teacher on: name a file in teacher.onnx or "
                     + "teacher.torchScript, or give labelled samples.");
-            problems.Require(!data.IsUnlabelled || spec.Student?.IsSearched != true,
+            problems.Require(!data.IsUnlabelled || spec.Student?.IsSearched != true || data.Task is ModelTask.Anomaly,
                 "student.family auto compares students by labels, and data.train is not given: name a family, or give labelled samples.");
             if (spec.Student is { } student) JudgeStudent(student, data, problems);
+            JudgeAnomaly(spec, problems);
             JudgeStops(spec, data, problems);
             var isPatient = spec.Teacher?.Training.Patience > 0 || spec.Distillation.Training.Patience > 0;
             problems.Require(!isPatient || data.ValidationShare > 0 || data.Text?.ValidationSplits is not null,

@@ -27,13 +27,17 @@ public sealed record DataSpec
     public string Kind { get; set; } = Auto;
 
     /// <summary>
-    /// What the labels are for: <c>classification</c>, <c>regression</c> or <c>detection</c>; absent: classification where labels are
-    /// names, one-hot rows or whole numbers, unless these are of too many values to be classes.
+    /// What the labels are for: <c>classification</c>, <c>multiLabel</c>, <c>regression</c>, <c>detection</c>, or <c>anomaly</c>, which
+    /// learns from normal samples alone; absent: classification where labels are names, one-hot rows or whole numbers, unless these are of
+    /// too many values to be classes.
     /// </summary>
     public ModelTask? Task { get; init; }
 
     /// <summary>The unit of the labels for people, such as <c>cycles</c> or <c>kW</c>; absent for none. Errors are told in it.</summary>
     public string? LabelUnit { get; init; }
+
+    /// <summary>Which samples are normal, for task <c>anomaly</c>; absent: as the defaults say.</summary>
+    public AnomalySpec? Anomaly { get; init; }
 
     /// <summary>
     /// Which outputs of a teacher that is given hold boxes, scores and classes, for detection, and from which score on boxes count; absent:
@@ -50,7 +54,8 @@ public sealed record DataSpec
     /// <summary>
     /// Inputs without labels, of the kind and shape of <see cref="Train"/>, which the teacher is asked about: a student learns from its
     /// answers to them beside the labelled samples, or, without <see cref="Train"/>, from them alone. Labels in these files are not looked
-    /// at. Of sound and pictures every file below the folder is a sample.
+    /// at. Of sound and pictures every file below the folder is a sample. For task <c>anomaly</c> all of them are normal, and stand in
+    /// place of <see cref="Train"/>.
     /// </summary>
     public string? Unlabelled { get; init; }
 

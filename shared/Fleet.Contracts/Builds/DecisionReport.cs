@@ -36,6 +36,12 @@ public sealed record DecisionReport
     /// <summary><see cref="CalibrationError"/> of the test samples with that temperature.</summary>
     public double? CalibrationErrorAfter { get; init; }
 
+    /// <summary>
+    /// The class of the fewest training samples, where it has less than half of its even share: what is sought where classes are of unlike
+    /// size. Absent where no class is rare, and in older reports.
+    /// </summary>
+    public RarestClass? Rarest { get; init; }
+
     /// <summary>What is taken for something else most often, of a class; null when nothing is.</summary>
     public Confusion? MostTakenFor(int label) => Confusions.FirstOrDefault(confusion => confusion.Label == label);
 }

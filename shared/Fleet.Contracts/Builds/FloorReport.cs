@@ -12,9 +12,11 @@ public sealed record FloorReport(string Name, string Description, Scores Scores)
 {
     /// <summary>
     /// The commonest class, or the mean; a linear model; the nearest training sample; random convolutions of series; the student without
-    /// its teacher.
+    /// its teacher. Of anomalies: one score for all, and distances from the mean, from principal components and from the nearest sample.
     /// </summary>
-    public static readonly IReadOnlyList<string> Names = [Majority, Mean, Linear, "nearest", "kernels", LabelsAlone];
+    public static readonly IReadOnlyList<string> Names = [
+        Majority, Mean, Linear, "nearest", "kernels", LabelsAlone, "constant", "distance", "pca",
+    ];
 
     /// <summary>The commonest class.</summary>
     public const string Majority = "majority";

@@ -19,7 +19,10 @@ public sealed class SampleTruth
     /// <summary>How many samples there are.</summary>
     public int Samples { get; }
 
-    /// <summary>Class numbers: one for each sample, or one for each box of each sample; null where there are none.</summary>
+    /// <summary>
+    /// Class numbers: one for each sample, 1 for an anomaly and 0 for a normal sample, or one for each box of each sample; null where
+    /// there are none.
+    /// </summary>
     public long[]? Classes { get; private init; }
 
     /// <summary>
@@ -69,7 +72,8 @@ public sealed class SampleTruth
         var references = new Arrays(samples);
         var truth = new SampleTruth(task, samples, references)
         {
-            Classes = present.Length > 0 && task is ModelTask.Classification or ModelTask.Detection ? labels?.ToInt64s() : null,
+            Classes = present.Length > 0 && task is ModelTask.Classification or ModelTask.Detection or ModelTask.Anomaly
+                ? labels?.ToInt64s() : null,
             Values = present.Length == 0 ? null : task switch
             {
                 ModelTask.Regression => labels?.ToSingles(),
@@ -85,6 +89,9 @@ public sealed class SampleTruth
         if (task == ModelTask.MultiLabel && truth.Values is { } given
             && Array.FindIndex(given, value => value is not (0 or 1)) is >= 0 and var bad)
             throw new FormatException($"Array '{MultiLabelTask.LabelsName}' holds {given[bad]}; a label is there (1) or not (0).");
+        if (task == ModelTask.Anomaly && Array.FindIndex(truth.Classes ?? [], value => value is not (0 or 1)) is >= 0 and var odd)
+            throw new FormatException(
+                $"Array '{AnomalyTask.LabelsName}' holds {truth.Classes![odd]}; a sample is an anomaly (1) or normal (0).");
         foreach (var (name, array) in arrays.Where(array => array.Key.StartsWith(TaskDefinition.ReferencePrefix, StringComparison.Ordinal)))
         {
             if (array.Shape is not [var first, ..] || first != samples)

@@ -44,6 +44,7 @@ public abstract class TaskScore
         {
             ModelTask.Classification => new DecisionScore(truth, judged),
             ModelTask.MultiLabel => new LabelScore(truth, judged),
+            ModelTask.Anomaly => new AnomalyScore(truth, judged),
             ModelTask.Regression => new ValueScore(truth, judged, labelUnit),
             ModelTask.Detection => BoxScore.Of(truth, outputs, form ?? new DetectionForm()),
             ModelTask.Embedding => new NeighbourScore(truth, judged),

@@ -27,6 +27,32 @@ public sealed record Metric(string Name, string Title, string Unit, MetricDirect
     /// </summary>
     public static readonly Metric MicroF1 = new("microF1", "Micro F1", Units.Ratio, MetricDirection.Higher);
 
+    /// <summary>
+    /// Area below the receiver operating characteristic: the share of pairs of an anomaly and a normal sample in which the anomaly has the
+    /// higher score, equal scores by half.
+    /// </summary>
+    public static readonly Metric RocAuc = new("rocAuc", "ROC-AUC", Units.Ratio, MetricDirection.Higher);
+
+    /// <summary>
+    /// Area below precision over recall as the threshold falls, in steps (scikit-learn, <c>average_precision_score</c>).
+    /// </summary>
+    public static readonly Metric AveragePrecision = new("averagePrecision", "Average precision", Units.Ratio, MetricDirection.Higher);
+
+    /// <summary>2 TP / (2 TP + FP + FN) of anomalies at the threshold.</summary>
+    public static readonly Metric F1 = new("f1", "F1", Units.Ratio, MetricDirection.Higher);
+
+    /// <summary>Share of the samples above the threshold that are anomalies.</summary>
+    public static readonly Metric Precision = new("precision", "Precision", Units.Ratio, MetricDirection.Higher);
+
+    /// <summary>Share of the anomalies that are above the threshold.</summary>
+    public static readonly Metric Recall = new("recall", "Recall", Units.Ratio, MetricDirection.Higher);
+
+    /// <summary>Share of the normal samples that are above the threshold.</summary>
+    public static readonly Metric FalsePositiveRate = new("falsePositiveRate", "False positive rate", Units.Ratio, MetricDirection.Lower);
+
+    /// <summary>Mean score of normal samples: what an epoch of a training on them alone is chosen by. No device measures it.</summary>
+    public static readonly Metric MeanScore = new("meanScore", "Mean score", Units.OfLabels, MetricDirection.Lower);
+
     /// <summary>Mean absolute error: the mean of |value - label| over samples and columns.</summary>
     public static readonly Metric MeanAbsoluteError = new("mae", "MAE", Units.OfLabels, MetricDirection.Lower);
 
@@ -55,7 +81,7 @@ public sealed record Metric(string Name, string Title, string Unit, MetricDirect
 
     /// <summary>
     /// Share of rows of the first output whose largest value is where the float model's is; where a sample has several labels, share of
-    /// labels that are given as by the float model.
+    /// labels that are given as by the float model; of scores of anomalies, share of samples that are on the same side of the threshold.
     /// </summary>
     public static readonly Metric Agreement = new("agreement", "Agreement", Units.Ratio, MetricDirection.Higher);
 
@@ -85,8 +111,8 @@ public sealed record Metric(string Name, string Title, string Unit, MetricDirect
     /// <summary>Every metric there is, by name.</summary>
     public static FrozenDictionary<string, Metric> All { get; } = new[]
     {
-        Accuracy, MacroF1, MicroF1, MeanAbsoluteError, RootMeanSquareError, Map50, Map50To95, BoxAgreement, BoxAgreement50, RecallAt10,
-        Agreement, Cosine, SignalToNoise,
+        Accuracy, MacroF1, MicroF1, RocAuc, AveragePrecision, F1, Precision, Recall, FalsePositiveRate, MeanScore, MeanAbsoluteError,
+        RootMeanSquareError, Map50, Map50To95, BoxAgreement, BoxAgreement50, RecallAt10, Agreement, Cosine, SignalToNoise,
         LatencyP50, LatencyP95, LatencyP99, PeakMemory, Energy,
     }.ToFrozenDictionary(metric => metric.Name);
 

@@ -16,6 +16,8 @@ public enum ModelTask
     Embedding,
     /// <summary>Each sample has any number of labels.</summary>
     MultiLabel,
+    /// <summary>Each sample gets a score of how unlike normal ones it is.</summary>
+    Anomaly,
     /// <summary>The next token of a text is scored.</summary>
     Generation,
     /// <summary>Nothing is known of the outputs; they are compared with the float model's.</summary>

@@ -11,8 +11,8 @@ public abstract class TaskDefinition
 
     private static readonly TaskDefinition[] Definitions =
         [
-            new ClassificationTask(), new MultiLabelTask(), new RegressionTask(), new DetectionTask(), new EmbeddingTask(),
-            new GenerationTask(), new OutputsTask(),
+            new ClassificationTask(), new MultiLabelTask(), new RegressionTask(), new DetectionTask(), new AnomalyTask(),
+            new EmbeddingTask(), new GenerationTask(), new OutputsTask(),
         ];
 
     private protected TaskDefinition()

@@ -75,6 +75,18 @@ public sealed partial class PredictTests(ProtocolTests.SharedHost host) : IClass
     }
 
     [Fact]
+    public async Task Score_is_told_with_its_threshold_and_what_follows()
+    {
+        var model = new OnnxFile().Input("x", OnnxType.Float, -1, 1).Output("score", OnnxType.Float, -1, 1)
+            .Node("Identity", ["x"], ["score"]).Save(Path.Combine(_fixture.Folder, "score.onnx"));
+        await ServeAsync(model, ModelTask.Anomaly, "normal", "anomaly");
+        var (status, body) = await _fixture.PredictAsync("""{"instances":[[0.25],[1],[1.5]]}""");
+        Assert.True(status == 200, body.ToJsonString());
+        Assert.Equal("""[{"score":0.25,"anomaly":false,"threshold":1},{"score":1,"anomaly":false,"threshold":1},"""
+            + """{"score":1.5,"anomaly":true,"threshold":1}]""", body["predictions"]!.ToJsonString());
+    }
+
+    [Fact]
     public async Task File_whose_form_is_malformed_or_not_of_its_input_is_refused_and_one_of_a_later_version_serves_tensors()
     {
         async Task<string> Refusal(string form) => (await Assert.ThrowsAsync<ActivationException>(

@@ -101,6 +101,22 @@ public sealed class TaskValidationTests : IDisposable
     }
 
     [Fact]
+    public async Task Anomalies_are_judged_by_labels_or_by_how_close_scores_are()
+    {
+        // Of two anomalies among four samples one lies below a normal one: three of four pairs are right.
+        var model = new OnnxFile().Input("x", OnnxType.Float, -1, 1).Output("score", OnnxType.Float, -1, 1)
+            .Node("Identity", ["x"], ["score"]).Save(Path.Combine(_bench.Folder.Path, "score.onnx"));
+        var inputs = KeyValuePair.Create("x", NpyArray.Of([0.5f, 1.5f, 0.9f, 2f], 4, 1));
+        var labelled = await ValidateAsync(model, [inputs, new("labels", NpyArray.Of([0L, 0, 1, 1], 4))], ModelTask.Anomaly,
+            [Threshold.Of(Metric.RocAuc, 0.7), Threshold.Of(Metric.Recall, 0.6)]);
+        Assert.Equal((0.75, 0.5, 0.5), (labelled.Scores![Metric.RocAuc], labelled.Scores[Metric.Recall], labelled.Scores[Metric.F1]));
+        Assert.Equal(DeploymentFailure.GateMissed, labelled.Failure);
+        var compared = await ValidateAsync(model, [inputs, new("reference.score", NpyArray.Of([0.5f, 1.5f, 0.9f, 2f], 4, 1))],
+            ModelTask.Anomaly, [Threshold.Of(Metric.SignalToNoise, 100)]);
+        Assert.Equal((1, DeploymentFailure.None), (compared.Scores![Metric.Agreement], compared.Failure));
+    }
+
+    [Fact]
     public async Task Vectors_are_judged_by_who_is_near_whom()
     {
         float[] vectors = [.. Enumerable.Range(0, 12).SelectMany(i => new[] { (float)Math.Cos(i), (float)Math.Sin(i), i / 10f })];

@@ -158,7 +158,8 @@ public sealed class SpecFileTests
     [InlineData("seed:", "seed has no value; a whole number is expected, or leave the key out.")]
     [InlineData(
         "source:\n  onnx: a.onnx\n  validation: b.npz\n  task: guessing",
-        "source.task is guessing; one of classification, regression, detection, embedding, multiLabel, generation, outputs is expected.")]
+        "source.task is guessing; one of classification, regression, detection, embedding, multiLabel, anomaly, generation, "
+            + "outputs is expected.")]
     [InlineData("quantizationAware: 4",
         "quantizationAware is '4'; keys are expected: weightBits, activationBits, endBits, method, epochs, phases, learningRate.")]
     [InlineData("distillation: 4",

@@ -10,6 +10,9 @@ internal sealed class ForwardPass(Tensor input, FeatureTap? tap)
     /// <summary>What came into the network: layers that leave padding out find it there.</summary>
     public Tensor Input => input;
 
+    /// <summary>The same at mean 0 and deviation 1, which is what the first layer takes; null where there are no layers behind.</summary>
+    public Tensor? Standardized { get; init; }
+
     /// <summary>What keeps features; null for none.</summary>
     public FeatureTap? Tap => tap;
 

@@ -32,6 +32,11 @@ internal sealed class StudentGraph
     /// <summary>Names of the values that each <see cref="Remember"/> took in and nothing has used yet.</summary>
     public Stack<string> Remembered { get; } = [];
 
+    /// <summary>
+    /// Makes the value that holds what comes into the first layer at mean 0 and deviation 1, where nothing made it yet, and names it.
+    /// </summary>
+    public required Func<string> Standardized { get; init; }
+
     /// <summary>Adds an operator with one output, which gives it its name.</summary>
     /// <returns>Name of the output.</returns>
     public string Add(string operation, string output, params string[] inputs) => Node(operation, output, inputs).Output[0];

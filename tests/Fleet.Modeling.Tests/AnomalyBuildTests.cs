@@ -1,0 +1,107 @@
+using Fleet.Contracts.Builds;
+using Fleet.Contracts.Tasks;
+using Fleet.Contracts.Tensors;
+using Fleet.Modeling.Decisions;
+using Fleet.Quantization.Onnx;
+using Fleet.TestKit;
+
+namespace Fleet.Modeling.Tests;
+
+/// <summary>From normal samples to a gated model: what a device serves is what was measured.</summary>
+public sealed class AnomalyBuildTests : IDisposable
+{
+    private const int Width = 8;
+
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    // Normal samples lie on a curve of two numbers in eight; anomalies are as large, but lie anywhere.
+    private string Samples(string name, int normal, int anomalies, bool labelled = true)
+    {
+        var random = new Random(3);
+        double Normal() => Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble());
+        var rows = new List<float>();
+        for (var sample = 0; sample < normal + anomalies; sample++)
+        {
+            var (a, b) = (Normal(), Normal());
+            for (var place = 0; place < Width; place++)
+                rows.Add((float)(sample < normal ? Math.Sin(place) * a + Math.Cos(2 * place) * b + 0.05 * Normal() : Normal()));
+        }
+        using var file = File.Create(_folder[name]);
+        var inputs = KeyValuePair.Create("inputs", NpyArray.Of(rows.ToArray(), normal + anomalies, Width));
+        long[] labels = [.. Enumerable.Range(0, normal + anomalies).Select(sample => sample < normal ? 0L : 1)];
+        NpzArchive.Write(file, labelled ? [inputs, KeyValuePair.Create("labels", NpyArray.Of(labels, labels.Length))] : [inputs]);
+        return _folder[name];
+    }
+
+    private static BuildSpec Spec(DataSpec data) => new()
+    {
+        Model = "pump",
+        Data = data with { Task = ModelTask.Anomaly },
+        Teacher = new TeacherSpec { Family = TeacherSpec.None },
+        Student = new StudentSpec { Family = "mlp", Width = 16, Depth = 1 },
+        Distillation = new DistillationSpec { Training = new TrainingSpec { Epochs = 12, LearningRate = 0.01 } },
+        Quantization = new QuantizationSpec { Profiles = ["x64"], CalibrationSamples = 64 },
+    };
+
+    private static IReadOnlyDictionary<string, NpyArray> Arrays(string path)
+    {
+        using var file = File.OpenRead(path);
+        return NpzArchive.Read(file, 1 << 20);
+    }
+
+    private BuildResult Built(BuildSpec spec)
+        => new Build(TimeProvider.System).Run(spec, _folder["out"], new IgnoredProgress(), TestContext.Current.CancellationToken);
+
+    [Fact]
+    public void Score_is_in_the_graph_and_8_bits_keep_it()
+    {
+        var built = Built(Spec(new DataSpec { Train = Samples("a.npz", 700, 140) }));
+        var report = built.Report;
+        Assert.Equal((ModelTask.Anomaly, Metric.RocAuc.Name), (report.Task, report.Measure));
+        Assert.Equal(("score", 1L), (report.Outputs[0].Name, report.Outputs[0].Shape[^1]));
+        double Figure(Metric metric) => report.Student.Scores[metric]!.Value;
+        Assert.True(Figure(Metric.RocAuc) > 0.9, $"{Figure(Metric.RocAuc)}");
+        Assert.Contains(report.Student.Intervals, interval => interval.Name == Metric.AveragePrecision.Name);
+        Assert.Equal(["constant", "distance", "pca", "nearest"], report.Floors.Select(floor => floor.Name));
+        Assert.Equal(0.5, report.Floors[0].Scores[Metric.RocAuc]);
+        var figures = report.Student.Anomalies!;
+        Assert.Equal((56, 140), (figures.ThresholdSamples, figures.Normal));
+        Assert.Equal("1", Assert.Single(figures.Kinds).Name);
+        Assert.Equal(Figure(Metric.Recall), figures.Kinds[0].Recall, 9);
+        Assert.Contains("Precision and recall of anomalies", built.Page, StringComparison.Ordinal);
+        Assert.Contains(report.Findings,
+            finding => finding.StartsWith("The threshold is the largest score of 56", StringComparison.Ordinal));
+
+        var int8 = report.Variants.Single(variant => variant.Scheme == "int8-static-u8s8");
+        Assert.True(int8.Scores![Metric.RocAuc] > Figure(Metric.RocAuc) - 0.02, $"{int8.Scores[Metric.RocAuc]}");
+        using var session = OnnxRuntimeSession.Open(built.Artifacts[int8.Artifact!]);
+        Assert.True(session.ModelMetadata.CustomMetadataMap.ContainsKey("fleet.anomaly.threshold"));
+        Assert.Contains("labels", Arrays(built.Artifacts[report.ValidationSet]).Keys);
+    }
+
+    [Fact]
+    public void Without_anomalies_the_page_says_so_and_scores_are_gated_by_how_close_they_are()
+    {
+        var built = Built(Spec(new DataSpec { Unlabelled = Samples("a.npz", 700, 0, labelled: false) }));
+        var report = built.Report;
+        Assert.Equal(Metric.SignalToNoise.Name, report.Measure);
+        Assert.Empty(report.Floors);
+        Assert.Contains("There are no anomalies among the samples, so that nothing tells how many are found", report.Findings[0],
+            StringComparison.Ordinal);
+        Assert.Contains("how many are found was not measured", built.Page, StringComparison.Ordinal);
+        var travelling = Arrays(built.Artifacts[report.ValidationSet]);
+        Assert.Equal(["input", "reference.score"], travelling.Keys.Order());
+        Assert.InRange(report.Student.Anomalies!.FalsePositiveRate, 0, 0.06);
+    }
+
+    [Fact]
+    public void Threshold_is_the_score_that_the_next_normal_sample_is_above_as_often_as_asked()
+    {
+        float[] scores = [.. Enumerable.Range(1, 99).Select(score => (float)score)];
+        Assert.Equal((99, 90, 50), (AnomalyThreshold.Of(scores, 0.01), AnomalyThreshold.Of(scores, 0.1), AnomalyThreshold.Of(scores, 0.5)));
+        Assert.Equal(99, AnomalyThreshold.Of(scores, 0.001));
+        Assert.Equal((99, 19), (AnomalyThreshold.SamplesFor(0.01), AnomalyThreshold.SamplesFor(0.05)));
+    }
+}

@@ -48,8 +48,9 @@ internal static class CsvFiles
             var notes = new List<string>();
             var columns = learned ?? [.. Columns(table, places, spec, notes)];
             if (columns.Count == 0)
-                throw new FormatException("it has no column beside the labels that says anything: words that hardly two rows share are "
-                    + "left out; name a column of texts in data.text.column");
+                throw new FormatException(table.Rows.Count == 0 ? "it holds no samples: there is no line behind its header"
+                    : "it has no column beside the labels that says anything: words that hardly two rows share are left out; name a "
+                        + "column of texts in data.text.column");
             var inputs = Codes(table, columns);
             return new RawSamples(path, inputs, [columns.Count],
                 labelled ? RawLabels.Of(labels) with { Columns = places.Length } : RawLabels.None(table.Rows.Count))

@@ -117,6 +117,12 @@ public sealed class TextTableTests : IDisposable
         Assert.Empty(DataSets.Load(spec with { Text = null }, 1, 1).Notes);
     }
 
+    [Fact]
+    public void Header_alone_is_told_as_what_it_is()
+        => Assert.Contains("it holds no samples: there is no line behind its header", Assert.Throws<BuildException>(() => DataSets.Load(
+            DataKind.Resolve(new DataSpec { Train = Write("t.csv", "text,y\n"), LabelColumn = "y" }), 1, 1)).Message,
+            StringComparison.Ordinal);
+
     [Theory]
     [InlineData("t.csv", "text,y\nsay it,a\n,b\n", "t.csv: line 3 has no text in column 'text'")]
     [InlineData("t.csv", "text,y\n\"say\nit\",a\nso be it,\n", "t.csv: line 4 has no label in column 'y'")]

@@ -141,7 +141,8 @@ internal sealed record TableFile(
         if (!text.Contains('"', StringComparison.Ordinal)) return false;
         try
         {
-            return CsvReader.Read(new StringReader(text), '\t').Count() > 0;
+            // To the end: one field that does not close its quotes makes them text.
+            return CsvReader.Read(new StringReader(text), '\t').ToArray().Length > 0;
         }
         catch (FormatException)
         {

@@ -1,4 +1,3 @@
-using System.Text;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Inputs;
 using Fleet.Modeling.Data;

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using Fleet.Cli.Terminal;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Tasks;
 

@@ -25,6 +25,26 @@ internal sealed class SimpleModels(
     /// <summary>Numbers of all features of all training samples: 80 MB, of which a fit holds some copies.</summary>
     private const long MostValues = 10_000_000;
 
+    /// <summary>Terms of texts where all are held, those of a text that are zero too.</summary>
+    private const int MostTerms = 2_048;
+
+    /// <summary>Features that logistic regression is given: 256 MB, once more as rows.</summary>
+    private const long MostRegressed = 64_000_000;
+
+    /// <summary>Weights of logistic regression: 8 MB, of which <see cref="Lbfgs"/> holds some twenty copies.</summary>
+    private const int MostWeights = 2_000_000;
+
+    /// <summary>
+    /// Multiplications of one call of its loss: with <see cref="LogisticRegression.MostCalls"/>, minutes on one core for all of a fit.
+    /// </summary>
+    private const double MostWork = 4e9;
+
+    /// <summary>Samples that the penalty is found on.</summary>
+    private const int MostPenalized = 8_000;
+
+    /// <summary>With so many samples a fifth of them tells as much as five fifths.</summary>
+    private const int ManyPenalized = 1_000;
+
     /// <summary>Samples that others are compared with one by one.</summary>
     private const int MostNeighbours = 5_000;
 
@@ -42,9 +62,7 @@ internal sealed class SimpleModels(
         yield return Commonest();
         progress.Report(0.1, "a linear model");
         var (training, asked, features) = Features();
-        yield return Linear(
-            FloorReport.Linear, data.Training.Vocabulary is null ? "linear model" : "tf-idf of pieces and pairs, linear model",
-            training, asked, features, cancellationToken);
+        yield return Regressed(training, asked, features, cancellationToken);
         progress.Report(0.4, "nearest neighbours");
         yield return Nearest(training, asked, features, cancellationToken);
         if (data.Training.Given() is not { SampleShape.Count: 2, Vocabulary: null }) yield break;
@@ -105,9 +123,48 @@ internal sealed class SimpleModels(
     private (float[] Training, float[] Asked, int Features) Features()
     {
         if (data.Training.Vocabulary is null) return (Scaled(data.Training), Scaled(data.Test), data.Training.SampleLength);
-        var terms = new TokenWeights(data.Training);
-        return (terms.Of(data.Training), terms.Of(data.Test), terms.Features);
+        var terms = new TokenWeights(data.Training, MostTerms);
+        var (training, test) = (terms.Of(data.Training), terms.Of(data.Test));
+        return (training.Dense(), test.Dense(), training.Width);
     }
+
+    /// <summary>Logistic regression, or least squares of what are numbers, or has more weights than are held.</summary>
+    private Floor Regressed(float[] training, float[] asked, int features, CancellationToken cancellationToken)
+    {
+        var isText = data.Training.Vocabulary is not null;
+        if (data.Training.Labels is ValueLabels || !isText && (long)features * data.Columns > MostWeights)
+            return Linear(FloorReport.Linear, isText ? "tf-idf of pieces and pairs, linear model" : "linear model", training, asked,
+                features, cancellationToken);
+        if (isText)
+        {
+            var terms = new TokenWeights(data.Training, MostWeights / data.Columns);
+            var rows = terms.Of(data.Training);
+            return Logistic("tf-idf of pieces and pairs, logistic regression", rows.Count == 0 ? rows : (SparseFeatures)rows.Pick(
+                [.. Enumerable.Range(0, MostSamples((double)rows.Values / rows.Count))]), terms.Of(data.Test), cancellationToken);
+        }
+        using var held = new DenseFeatures(training.AsMemory(0, MostSamples(features) * features), features);
+        using var tested = new DenseFeatures(asked, features);
+        return Logistic("logistic regression", held, tested, cancellationToken);
+    }
+
+    /// <summary>Training samples that logistic regression is given, of so many features each.</summary>
+    private int MostSamples(double features)
+        => (int)Math.Clamp(Math.Min(MostRegressed / features, MostWork / (2 * features * data.Columns)), 1, data.Training.Count);
+
+    private Floor Logistic(string description, IFeatures training, IFeatures asked, CancellationToken cancellationToken)
+    {
+        using var noGradient = no_grad();
+        using var scope = NewDisposeScope();
+        var penalized = data.Training.Take(Math.Min(training.Count, MostPenalized));
+        var folds = Folds.Of(penalized, count: 5, seed).Take(penalized.Count < ManyPenalized ? 5 : 1).ToArray();
+        var outputs = LogisticRegression.Fit(training, Marks(training.Count), data.Training.Labels is ClassLabels, folds,
+            cancellationToken)(asked);
+        return Described(FloorReport.Linear, description, training.Count, outputs);
+    }
+
+    private Floor Described(string name, string description, int count, float[] outputs)
+        => new(name, count < data.Training.Count ? FormattableString.Invariant($"{description}, of {count:N0} samples") : description,
+            outputs);
 
     private float[] Scaled(SampleSet samples)
     {
@@ -165,8 +222,7 @@ internal sealed class SimpleModels(
             outputs.AddRange(model(Rows(asked, start, Math.Min(AskedAtOnce, rowsAsked - start)))
                 .to_type(ScalarType.Float32).contiguous().data<float>().ToArray());
         }
-        return new Floor(name, count < data.Training.Count ? FormattableString.Invariant($"{description}, of {count:N0} samples")
-            : description, [.. outputs]);
+        return Described(name, description, count, [.. outputs]);
     }
 
     private Tensor Targets(int count)
@@ -174,9 +230,12 @@ internal sealed class SimpleModels(
         if (data.Training.Labels is ValueLabels values)
             return tensor(values.Values.AsMemory(0, count * values.Columns), [count, values.Columns]).to_type(ScalarType.Float64);
         if (data.Training.Labels is AnomalyLabels) return zeros(count, 1, ScalarType.Float64);
-        if (data.Training.Labels is LabelSets sets)
-            return tensor(sets.Given.AsMemory(0, count * sets.Columns), [count, sets.Columns]).to_type(ScalarType.Float64) * 2 - 1;
-        var classes = tensor(data.Training.ClassNumbers.AsMemory(0, count), [count]);
-        return nn.functional.one_hot(classes, data.Columns).to_type(ScalarType.Float64) * 2 - 1;
+        return Marks(count).to_type(ScalarType.Float64) * 2 - 1;
     }
+
+    /// <summary>1 for what a sample is, else 0.</summary>
+    private Tensor Marks(int count) => data.Training.Labels is LabelSets sets
+        ? tensor(sets.Given.AsMemory(0, count * sets.Columns), [count, sets.Columns])
+        : nn.functional.one_hot(tensor(data.Training.ClassNumbers.AsMemory(0, count), [count]), data.Columns)
+            .to_type(ScalarType.Float32);
 }

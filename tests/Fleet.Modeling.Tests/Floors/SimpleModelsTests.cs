@@ -49,6 +49,68 @@ public sealed class SimpleModelsTests
         Assert.True((predicted - expected).abs().max().item<double>() < 1e-6);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Logistic_regression_is_where_its_loss_has_no_slope(bool areExclusive)
+    {
+        using var scope = NewDisposeScope();
+        random.manual_seed(5);
+        const int samples = 300, features = 8, columns = 3;
+        var x = randn(samples, features);
+        var logits = x.mm(2 * randn(features, columns)) + randn(samples, columns);
+        var targets = (areExclusive ? nn.functional.one_hot(logits.argmax(1), columns) : logits > 0).to_type(ScalarType.Float32);
+        float[] values = x.data<float>().ToArray();
+        using var rows = new DenseFeatures(values, features);
+        (int[], int[])[] folds = [
+            .. Enumerable.Range(0, 3).Select(fold => (
+                Enumerable.Range(0, samples).Where(row => row % 3 != fold).ToArray(),
+                Enumerable.Range(0, samples).Where(row => row % 3 == fold).ToArray())),
+        ];
+        float[] Fitted(IFeatures training, IFeatures asked) => LogisticRegression.Fit(
+            training, targets, areExclusive, folds, TestContext.Current.CancellationToken)(asked);
+        var told = tensor(Fitted(rows, rows), [samples, columns]);
+
+        // Of what is convex and smooth that is the least value: the gradient by a constant is without the penalty.
+        var probabilities = areExclusive ? nn.functional.softmax(told, 1) : told.sigmoid();
+        Assert.True((probabilities - targets).mean([0L]).abs().max().item<float>() < 2e-3);
+        // By a weight it is the penalty times that weight, one factor for all of them.
+        var slopes = -x.t().mm(probabilities - targets) / samples;
+        var weights = linalg.lstsq(cat([x, ones(samples, 1)], 1), told).Solution[TensorIndex.Slice(0, features)];
+        var factor = (slopes * weights).sum() / weights.pow(2).sum();
+        Assert.True(factor.item<float>() > 0);
+        Assert.True((slopes - factor * weights).abs().max().item<float>() < 5e-3);
+
+        // The same rows, those that are zero left out.
+        (int, float)[][] few = [
+            .. values.Chunk(features).Select(row => row.Index().Where(one => one.Item != 0).Select(one => (one.Index, one.Item)).ToArray()),
+        ];
+        var sparse = new SparseFeatures(features, few);
+        Assert.True((tensor(Fitted(sparse, sparse), [samples, columns]) - told).abs().max().item<float>() < 0.05);
+    }
+
+    [Fact]
+    public void Penalty_is_strong_where_features_say_nothing_and_weak_where_they_say_all()
+    {
+        var random = new Random(2);
+        double Largest(Func<int, float> first)
+        {
+            float[] values = [.. Enumerable.Range(0, 200).SelectMany(row => new[] { first(row), 2 * random.NextSingle() - 1 })];
+            using var rows = new DenseFeatures(values, 2);
+            using var scope = NewDisposeScope();
+            var targets = nn.functional.one_hot(tensor(Enumerable.Range(0, 200).Select(row => row % 2L).ToArray()), 2)
+                .to_type(ScalarType.Float32);
+            int[] Rows(int part) => [.. Enumerable.Range(0, 200).Where(row => row / 40 == part)];
+            (int[], int[])[] folds = [
+                .. Enumerable.Range(0, 5).Select(part => (Enumerable.Range(0, 200).Except(Rows(part)).ToArray(), Rows(part))),
+            ];
+            return LogisticRegression.Fit(rows, targets, areExclusive: true, folds, TestContext.Current.CancellationToken)(rows)
+                .Max(Math.Abs);
+        }
+        Assert.InRange(Largest(_ => 2 * random.NextSingle() - 1), 0, 1);
+        Assert.InRange(Largest(row => row % 2 == 0 ? -1 : 1), 4, double.PositiveInfinity);
+    }
+
     [Fact]
     public void Kernels_hear_a_shape_wherever_it_is_and_a_linear_model_does_not()
     {

@@ -9,7 +9,7 @@ internal static class Machine
     /// <summary>Instructions that decide how fast and how exact products of 8-bit integers are.</summary>
     private static readonly string[] Telling = ["avx2", "avx512f", "avx_vnni", "avx512_vnni", "asimddp", "i8mm"];
 
-    /// <summary>Processor, what it multiplies integers with, processors in use and date: what a reader needs to judge a figure by.</summary>
+    /// <summary>Processor, what it multiplies integers with, processors in use and date: what to judge a figure by.</summary>
     public static string Describe()
     {
         var processor = File.Exists("/proc/cpuinfo")

@@ -30,7 +30,8 @@ public sealed class OneCommandTests(FleetFixture fleet) : IDisposable
 
         Table();
         await ServedAsync(agent, worker, "customers.csv", ["--label", "churned"], [
-            ("yes", new { age = 71, plan = "basic", since = "2021-04-01" }), ("no", new { age = 24, plan = "family", since = "2019-04-01" }),
+            ("yes", new { age = 71, plan = "basic", since = "2021-04-01" }),
+            ("no", new { age = 24, plan = "family", since = "2019-04-01" }),
         ]);
         Texts();
         await ServedAsync(agent, worker, "requests.csv", ["--label", "intent"], [
@@ -38,7 +39,8 @@ public sealed class OneCommandTests(FleetFixture fleet) : IDisposable
         ]);
         Pictures();
         await ServedAsync(agent, worker, "shots", [], [
-            ("left", Rows(isLeft: true)), ("right", new { b64 = Convert.ToBase64String(Picture(isLeft: false)), width = Side, height = Side }),
+            ("left", Rows(isLeft: true)),
+            ("right", new { b64 = Convert.ToBase64String(Picture(isLeft: false)), width = Side, height = Side }),
         ]);
         Sounds();
         await ServedAsync(agent, worker, "calls", [], [

@@ -39,7 +39,8 @@ internal static class TextColumns
     {
         var path = spec.Learned!;
         if (spec is { Text.Column: not null } && (spec.LabelColumn is not null || spec.IsUnlabelled)) return spec;
-        if (spec.Text is { TrainSplits: not null } or { TestSplits: not null } || TextFiles.IsDocument(DataFiles.Beginning(DataFiles.Each(path).FirstOrDefault(path))))
+        if (spec.Text is { TrainSplits: not null } or { TestSplits: not null }
+            || TextFiles.IsDocument(DataFiles.Beginning(DataFiles.Each(path).FirstOrDefault(path))))
             return spec;
         try
         {
@@ -70,7 +71,8 @@ internal static class TextColumns
     // One that is called so; of two columns the one that holds no texts.
     private static string? LabelOf(TableFile table, string? text)
     {
-        if (table.Columns.FirstOrDefault(column => column.Equals(UsualLabel, StringComparison.OrdinalIgnoreCase)) is { } usual) return usual;
+        if (table.Columns.FirstOrDefault(column => column.Equals(UsualLabel, StringComparison.OrdinalIgnoreCase)) is { } usual)
+            return usual;
         if (table.Columns.Count != 2) return null;
         var other = text ?? TextOf(table, [], isText: true);
         return table.Columns.FirstOrDefault(column => other is not null && column != other);
@@ -107,7 +109,8 @@ internal static class TextColumns
         if (different == 1) return false;
         if (Array.TrueForAll(given, field => table.TryNumber(field, out _)))
             return different < given.Length
-                || !Array.TrueForAll(given, field => long.TryParse(field, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out _));
+                || !Array.TrueForAll(
+                    given, field => long.TryParse(field, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out _));
         return !HardlyRepeats(given);
     }
 }

@@ -65,12 +65,15 @@ internal static class TextFiles
             Places = sample => read.Places[sample],
             Origins = read.Groups.Count > 0 ? RawSamples.Numbered(read.Groups) : null,
             Notes = cut * 20 <= texts.Count ? [] : [
-                $"{cut:N0} of {texts.Count:N0} texts are longer than {length} pieces, and cut there; data.text.maximumLength says otherwise.",
+                $"{cut:N0} of {texts.Count:N0} texts are longer than {length} pieces, and cut there; data.text.maximumLength says "
+                    + "otherwise.",
             ],
         };
     }
 
-    /// <summary>True for JSON that is one document: a list, or an object of lists; false for an object a line, and for what is no JSON.</summary>
+    /// <summary>
+    /// True for JSON that is one document: a list, or an object of lists; false for an object a line, and for what is no JSON.
+    /// </summary>
     /// <param name="begin">How the file begins.</param>
     public static bool IsDocument(ReadOnlySpan<byte> begin)
     {
@@ -103,7 +106,8 @@ internal static class TextFiles
         foreach (var (row, fields) in table.Rows.Index())
         {
             if (fields[text].Length == 0)
-                throw new FormatException($"{table.Where(row)} has no text in column '{table.Columns[text]}'; give it one, or remove the line");
+                throw new FormatException(
+                    $"{table.Where(row)} has no text in column '{table.Columns[text]}'; give it one, or remove the line");
             if (label >= 0 && fields[label].Length == 0 && spec.Task != ModelTask.MultiLabel)
                 throw new FormatException(
                     $"{table.Where(row)} has no label in column '{table.Columns[label]}'; give it one, or remove the line");

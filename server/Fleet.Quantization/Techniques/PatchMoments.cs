@@ -183,7 +183,8 @@ internal sealed class PatchMoments
             for (; column < length; column++)
             {
                 var sum = rest[column];
-                for (var at = 0; at < patches.Length; at += length) sum = MathF.FusedMultiplyAdd(patches[at + row], patches[at + column], sum);
+                for (var at = 0; at < patches.Length; at += length)
+                    sum = MathF.FusedMultiplyAdd(patches[at + row], patches[at + column], sum);
                 rest[column] = sum;
             }
         }

@@ -28,7 +28,7 @@ internal sealed class Bench : IDisposable
     /// <summary>Of models whose calls are no longer, which differ by more from load to load than within one.</summary>
     private static readonly TimeSpan SmallCall = TimeSpan.FromMilliseconds(1);
 
-    /// <summary>Decibels beyond what is asked for on one half of the samples, with which the other needs no run to be told to have enough.</summary>
+    /// <summary>Decibels that one half of the samples has beyond what is asked for, with which the other is not asked.</summary>
     private const double FarFromLimit = 12;
 
     private readonly Machine _machine;

@@ -1,8 +1,8 @@
 namespace Fleet.Contracts.Builds;
 
 /// <summary>
-/// How labelled texts are read: from JSON <c>{"train": [["text", "label"], ...], "test": ...}</c>, from one such list, or from a table: CSV,
-/// TSV, JSON with an object a line, Parquet.
+/// How labelled texts are read: from JSON <c>{"train": [["text", "label"], ...], "test": ...}</c>, from one such list, or from a table:
+/// CSV, TSV, JSON with an object a line, Parquet.
 /// </summary>
 public sealed record TextSpec
 {

@@ -89,9 +89,12 @@ internal static partial class ModelsCommand
         /// <summary>The data.</summary>
         public DataSpec Data(Call call) => _samples.Of(call.Parsed);
 
+        private bool IsAnomaly(Call call) => Data(call).Task == ModelTask.Anomaly;
+
         private TeacherSpec Teacher(Call call)
         {
-            if (call.Get(_teacher) is not { } file) return new TeacherSpec { Family = StudentSpec.Auto };
+            if (call.Get(_teacher) is not { } file)
+                return new TeacherSpec { Family = IsAnomaly(call) ? TeacherSpec.None : StudentSpec.Auto };
             var path = Path.GetFullPath(file);
             if (!File.Exists(path)) throw new FleetException($"--teacher {file} does not exist.") { Code = ExitCode.Usage };
             return Path.GetExtension(path).Equals(".onnx", StringComparison.OrdinalIgnoreCase)
@@ -112,10 +115,17 @@ internal static partial class ModelsCommand
             HardwareProfile[] custom = [.. profiles.Where(profile => BuiltInProfiles.Find(profile.Name) is null)];
             var spec = new BuildSpec
             {
-                Model = call.Get(_name) ?? NameOf(data.Train!),
+                Model = call.Get(_name) ?? NameOf(data.Learned!),
                 Data = data,
                 Teacher = Teacher(call),
-                Student = new StudentSpec { Family = StudentSpec.Auto, Budget = call.Get(_budget), Minutes = call.Get(_minutes) },
+                // Nothing compares students of normal samples before anomalies judge them.
+                Student = new StudentSpec
+                {
+                    Family = IsAnomaly(call) ? "mlp" : StudentSpec.Auto,
+                    Width = IsAnomaly(call) ? 64 : new StudentSpec { Family = "" }.Width,
+                    Budget = call.Get(_budget),
+                    Minutes = call.Get(_minutes),
+                },
                 // Who names a time means that of the device; the search can only look at this machine.
                 Gate = new GateSpec { MaximumLatencyP95 = call.Get(_budget)?.MaximumLatencyP95 },
                 Quantization = new QuantizationSpec
@@ -170,7 +180,7 @@ internal static partial class ModelsCommand
         var device = options.Device(call);
         var spec = await UnderstoodAsync(call, options, cancellationToken);
         if (!call.Client.Address.Url.IsLoopback)
-            call.Shell.WriteHint($"The server's worker looks on its own machine for {spec.Data!.Train}.");
+            call.Shell.WriteHint($"The server's worker looks on its own machine for {spec.Data!.Learned}.");
         var build = await WaitAsync(call, await call.Client.StartBuildAsync(spec, cancellationToken), asLines, cancellationToken);
         RequireBuilt(build);
         var report = await call.Client.GetReportAsync(build.Id, cancellationToken);
@@ -223,7 +233,7 @@ internal static partial class ModelsCommand
     // A student that beats the simple models must do so again; one that does not is built again all the same, and the report says it.
     private static BuildSpec Kept(BuildReport report)
     {
-        var found = report.Search!.Found;
+        var found = report.Search?.Found ?? report.Spec;
         MetricValue[] simple = [
             .. report.Floors.Where(floor => floor.Name != FloorReport.LabelsAlone).Select(floor => floor.Scores.Metrics[0]),
         ];

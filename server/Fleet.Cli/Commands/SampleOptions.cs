@@ -27,6 +27,8 @@ internal sealed class SampleOptions
     };
 
     private readonly Option<ModelTask?> _task = TaskOption.Create();
+    private readonly Option<string?> _normal = Named("--normal", "LABELS",
+        "With --data and --task anomaly: labels of normal samples, as ok,idle [default: 0 where --label names a column, else all].");
     private readonly Option<Preprocessing?> _preprocess = PreprocessingOption.Create("what is left out follows from the files.");
 
     /// <param name="what">What <c>--data</c> does for the command.</param>
@@ -35,7 +37,7 @@ internal sealed class SampleOptions
     /// <summary>All of them.</summary>
     public IReadOnlyList<Option> All =>
     [
-        _data, _label, _input, _test, _unlabelled, _group, _window, _task, _kind, _preprocess,
+        _data, _label, _input, _test, _unlabelled, _group, _window, _task, _normal, _kind, _preprocess,
     ];
 
     /// <summary>True where data stands in place of a spec.</summary>
@@ -47,7 +49,8 @@ internal sealed class SampleOptions
         (_label, parsed.GetValue(_label), "data.labelColumn"), (_input, parsed.GetValue(_input), "data.text.column"),
         (_test, parsed.GetValue(_test), "data.test"), (_unlabelled, parsed.GetValue(_unlabelled), "data.unlabelled"),
         (_group, parsed.GetValue(_group), "data.groupColumn"), (_window, parsed.GetValue(_window), "data.series"),
-        (_task, parsed.GetValue(_task), "data.task"), (_kind, parsed.GetValue(_kind), "data.kind"),
+        (_task, parsed.GetValue(_task), "data.task"), (_normal, parsed.GetValue(_normal), "data.anomaly.normal"),
+        (_kind, parsed.GetValue(_kind), "data.kind"),
         (_preprocess, parsed.GetValue(_preprocess), "data.preprocessing"),
     }.Where(one => one.Given is not null).Select(one => ((string, string)?)(one.Option.Name, one.Key)).FirstOrDefault();
 
@@ -55,18 +58,25 @@ internal sealed class SampleOptions
     public DataSpec Of(ParseResult parsed)
     {
         var (window, group) = (parsed.GetValue(_window), parsed.GetValue(_group));
+        var (task, normal, label, more) = (
+            parsed.GetValue(_task), parsed.GetValue(_normal), parsed.GetValue(_label), ModelOptions.FullPath(parsed.GetValue(_unlabelled)));
+        var path = Path.GetFullPath(parsed.GetValue(_data)!);
+        // Where nobody says which samples are normal, all of them are.
+        var areNormal = task == ModelTask.Anomaly && normal is null && label is null && more is null;
         return new DataSpec
         {
             Kind = parsed.GetValue(_kind) ?? DataSpec.Auto,
-            Train = Path.GetFullPath(parsed.GetValue(_data)!),
+            Train = areNormal ? null : path,
             Test = ModelOptions.FullPath(parsed.GetValue(_test)),
-            Unlabelled = ModelOptions.FullPath(parsed.GetValue(_unlabelled)),
-            LabelColumn = parsed.GetValue(_label),
+            Unlabelled = areNormal ? path : more,
+            LabelColumn = label,
             // Windows are of units, which no part of a split shares with another.
             GroupColumn = window is null ? group : null,
             Series = window is null ? null : window with { Unit = group },
             Text = parsed.GetValue(_input) is { } column ? new TextSpec { Column = column } : null,
-            Task = parsed.GetValue(_task),
+            Task = task,
+            Anomaly = normal is null ? null
+                : new AnomalySpec { Normal = normal.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) },
             Preprocessing = parsed.GetValue(_preprocess),
         };
     }

@@ -11,7 +11,7 @@ internal static class TaskOption
     public static Option<ModelTask?> Create() => new("--task")
     {
         HelpName = "TASK",
-        Description = "With --data: classification, multiLabel or regression [default: what the labels look like].",
+        Description = "With --data: classification, multiLabel, regression or anomaly [default: what the labels look like].",
         CustomParser = result =>
         {
             if (EnumWord.TryParse<ModelTask>(result.Tokens[0].Value, out var task)) return task;

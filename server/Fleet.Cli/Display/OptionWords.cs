@@ -12,7 +12,8 @@ internal static partial class OptionWords
     {
         "data.train" => "--data",
         "data.test" => "--test",
-        "data.task:" => "--task",
+        "data.task:" or "data.task" => "--task",
+        "data.anomaly" or "data.anomaly.normal" => "--normal",
         "data.text.column" => "--input",
         "data.unlabelled" => "--unlabelled",
         "data.groupColumn" => "--group",
@@ -21,6 +22,7 @@ internal static partial class OptionWords
         _ => "--label",
     });
 
-    [GeneratedRegex(@"(?<![\w./\\-])data\.(train|test|labelColumn|task:|text\.column|unlabelled|groupColumn|series|kind)(?![\w/\\-]|\.\w)")]
+    [GeneratedRegex(@"(?<![\w./\\-])data\.(train|test|labelColumn|task:|task(?= ')|text\.column|unlabelled|groupColumn|series|kind|anomaly(\.normal)?)"
+        + @"(?![\w/\\-]|\.\w)")]
     private static partial Regex Keys();
 }

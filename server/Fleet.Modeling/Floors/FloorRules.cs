@@ -63,5 +63,5 @@ internal static class FloorRules
     }
 
     private static string Figure(FloorReport floor)
-        => floor.Scores.Metrics is [var figure, ..] ? $"{figure.Title().ToLowerInvariant()} {figure.Text()}" : "not measured";
+        => floor.Scores.Metrics is [var figure, ..] ? $"{Threshold.Lowered(figure.Title())} {figure.Text()}" : "not measured";
 }

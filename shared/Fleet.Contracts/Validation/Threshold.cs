@@ -56,9 +56,9 @@ public sealed record Threshold
             : "")}{(Maximum is { } most ? $" <= {Units.Brief(most, unit)}" : "")}";
     }
 
-    /// <summary>A title inside a line: <c>accuracy</c>, but <c>RMSE</c>.</summary>
+    /// <summary>A title inside a line: <c>accuracy</c>, but <c>RMSE</c> and <c>F1</c>.</summary>
     public static string Lowered(string title)
-        => title.Length > 1 && char.IsUpper(title[1]) ? title : char.ToLowerInvariant(title[0]) + title[1..];
+        => title.Length > 1 && !char.IsLower(title[1]) ? title : char.ToLowerInvariant(title[0]) + title[1..];
 
     /// <summary>
     /// Sentences on how <paramref name="measured"/> misses it; none when it passes. A figure that was not measured, or is not a number,

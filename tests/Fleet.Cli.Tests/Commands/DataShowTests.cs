@@ -133,6 +133,22 @@ public sealed class DataShowTests : IDisposable
     }
 
     [Fact]
+    public async Task Normal_samples_are_named_by_an_option()
+    {
+        await File.WriteAllLinesAsync(_folder["t.csv"],
+            ["heat,state", .. Enumerable.Range(0, 80).Select(i => $"{i % 7 + i / 10},{(i % 8 == 7 ? "leak" : "fine")}")]);
+        var code = await _fleet.RunAsync(
+            "data", "show", "--data", _folder["t.csv"], "--label", "state", "--task", "anomaly", "--normal", "fine");
+        Assert.True(code == 0, _fleet.Error);
+        Assert.Contains("Normal samples alone train; anomalies, where there are any, judge.", _fleet.Output, StringComparison.Ordinal);
+        Assert.Matches("(?m)^anomaly +0 +0 +[1-9]", _fleet.Output);
+        using var wrong = new ShellUnderTest();
+        Assert.Equal(1, await wrong.RunAsync(
+            "data", "show", "--data", _folder["t.csv"], "--label", "state", "--task", "anomaly", "--normal", "okay"));
+        Assert.Contains("--normal names 'okay', which no sample has; the labels are fine, leak", wrong.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task What_is_missing_is_named_by_the_option_that_gives_it()
     {
         await File.WriteAllLinesAsync(_folder["t.csv"], ["a,b", "1,2", "3,4"]);

@@ -70,7 +70,7 @@ internal static class FolderFiles
         var sounds = Each(files, file =>
         {
             using var opened = File.OpenRead(file);
-            return WavFile.Read(opened);
+            return SoundFile.Read(opened);
         });
         int[] lengths = [.. sounds.Select(sound => sound.Length).Order()];
         var window = asked.Window ?? learned?.Window ?? lengths[(int)(WholeShare * (lengths.Length - 1))];

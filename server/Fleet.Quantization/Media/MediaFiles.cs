@@ -4,10 +4,10 @@ namespace Fleet.Quantization.Media;
 internal static class MediaFiles
 {
     /// <summary>What is read, for messages and help.</summary>
-    public const string Forms = "PNG, JPEG, PGM, PPM and WAV";
+    public const string Forms = "PNG, JPEG, PGM, PPM, WAV and FLAC";
 
     private static readonly HashSet<string> Pictures = new(StringComparer.OrdinalIgnoreCase) { ".png", ".jpg", ".jpeg", ".pgm", ".ppm" };
-    private static readonly HashSet<string> Sounds = new(StringComparer.OrdinalIgnoreCase) { ".wav" };
+    private static readonly HashSet<string> Sounds = new(StringComparer.OrdinalIgnoreCase) { ".wav", ".flac" };
 
     // Passed over in silence they would be samples that someone believes were used.
     private static readonly HashSet<string> OtherPictures = new(StringComparer.OrdinalIgnoreCase)
@@ -17,7 +17,7 @@ internal static class MediaFiles
 
     private static readonly HashSet<string> OtherSounds = new(StringComparer.OrdinalIgnoreCase)
     {
-        ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".aif", ".aiff", ".wma",
+        ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".aif", ".aiff", ".wma",
     };
 
     /// <summary>True for a picture that is read.</summary>
@@ -31,7 +31,7 @@ internal static class MediaFiles
     {
         var end when OtherPictures.Contains(end) =>
             $"pictures are read from PNG, JPEG, PGM and PPM, not from {end}: convert it, or move it away.",
-        var end when OtherSounds.Contains(end) => $"sound is read from WAV, not from {end}: convert it, or move it away.",
+        var end when OtherSounds.Contains(end) => $"sound is read from WAV and FLAC, not from {end}: convert it, or move it away.",
         _ => null,
     };
 }

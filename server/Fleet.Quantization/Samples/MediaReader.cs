@@ -77,7 +77,7 @@ internal sealed class MediaReader(IReadOnlyList<ModelInput> inputs, ModelState s
                     + "as with --preprocess window=512 (in a build spec source.preprocessing.window).");
         _first ??= name;
         using var file = File.OpenRead(path);
-        return _sound.Prepare(WavFile.Read(file));
+        return _sound.Prepare(SoundFile.Read(file));
     }
 
     private static InvalidDataException SideBySide(string picture, string sound)

@@ -195,8 +195,8 @@ public sealed class FolderFilesTests : IDisposable
     public void Form_of_sound_that_is_not_read_is_refused_with_what_helps()
     {
         Sound("yes/1.wav", 10);
-        File.WriteAllText(At("no/1.flac"), "x");
-        Assert.Contains("1.flac: sound is read from WAV, not from .flac: convert it", Refused(Here), StringComparison.Ordinal);
+        File.WriteAllText(At("no/1.mp3"), "x");
+        Assert.Contains("1.mp3: sound is read from WAV and FLAC, not from .mp3: convert it", Refused(Here), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -22,7 +22,7 @@ internal static partial class OptionWords
         _ => "--label",
     });
 
-    [GeneratedRegex(@"(?<![\w./\\-])data\.(train|test|labelColumn|task:|task(?= ')|text\.column|unlabelled|groupColumn|series|kind|anomaly(\.normal)?)"
-        + @"(?![\w/\\-]|\.\w)")]
+    [GeneratedRegex(@"(?<![\w./\\-])data\.(train|test|labelColumn|task:|task(?= ')|text\.column|unlabelled|groupColumn|series|kind"
+        + @"|anomaly(\.normal)?)(?![\w/\\-]|\.\w)")]
     private static partial Regex Keys();
 }

@@ -33,7 +33,8 @@ public sealed class SoundReader : IInstanceReader
         {
             JsonValueKind.Array => Listed(instance),
             JsonValueKind.Object when Base64.Of(instance) is { } bytes => SoundFile.Read(new MemoryStream(bytes)),
-            _ => throw new FormatException($"it must be sound of {_rate} Hz: a list of values from -1 to 1, or {{\"b64\": WAV OR FLAC FILE}}"),
+            _ => throw new FormatException(
+                $"it must be sound of {_rate} Hz: a list of values from -1 to 1, or {{\"b64\": WAV OR FLAC FILE}}"),
         };
         Plan().Prepare(sound.Beginning(_window)).Values.CopyTo(values);
         return [];

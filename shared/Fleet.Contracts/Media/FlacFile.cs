@@ -1,9 +1,9 @@
 namespace Fleet.Contracts.Media;
 
 /// <summary>
-/// Sound from FLAC files (RFC 9639): every kind of subframe, 4 to 32 bits, up to 8 channels. Whole numbers of n bits are divided by 2^(n-1),
-/// as those of WAV files are, so that the same recording is the same sound. The checksums of frames are checked, the MD5 of the whole is
-/// not.
+/// Sound from FLAC files (RFC 9639): every kind of subframe, 4 to 32 bits, up to 8 channels. Whole numbers of n bits are divided by
+/// 2^(n-1), as those of WAV files are, so that the same recording is the same sound. The checksums of frames are checked, the MD5 of the
+/// whole is not.
 /// </summary>
 public static class FlacFile
 {
@@ -54,8 +54,8 @@ public static class FlacFile
             isLast = bits.Take(1) == 1;
             var (kind, length) = (bits.Take(7), (int)bits.Take(24));
             var next = bits.Byte + length;
-            if (next > end) throw new FormatException("The file ends in the middle of its header: it was cut off. Copy it again, or move it "
-                + "away.");
+            if (next > end)
+                throw new FormatException("The file ends in the middle of its header: it was cut off. Copy it again, or move it away.");
             if (form is null)
             {
                 if (kind != 0 || length < FormBytes)

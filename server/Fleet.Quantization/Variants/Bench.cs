@@ -28,9 +28,6 @@ internal sealed class Bench : IDisposable
     /// <summary>Of models whose calls are no longer, which differ by more from load to load than within one.</summary>
     private static readonly TimeSpan SmallCall = TimeSpan.FromMilliseconds(1);
 
-    /// <summary>Decibels that one half of the samples has beyond what is asked for, with which the other is not asked.</summary>
-    private const double FarFromLimit = 12;
-
     private readonly Machine _machine;
     private readonly VariantSettings _settings;
     private readonly string? _sample;
@@ -156,10 +153,8 @@ internal sealed class Bench : IDisposable
         if (_least is not null) return _least;
         var model = KeptWeights.Stored(of.Model, new HashSet<string>());
         using var session = OnnxRuntimeSession.Open(model, "the model with weights of 16 bits");
-        var compared = Baseline.Compare(session, cancellationToken);
-        // Half of the samples may be harder than the other, but not by so much.
-        var isFar = compared.Figure.Name == Metric.SignalToNoise.Name && SelectionLimit - compared.Loss > FarFromLimit;
-        return _least = new LeastLoss(compared.Loss, !isFar && Baseline.Tell(session, cancellationToken).Loss > Limit);
+        return _least = new LeastLoss(
+            Baseline.Compare(session, cancellationToken).Loss, Baseline.Tell(session, cancellationToken).Loss > Limit);
     }
 
     /// <summary>

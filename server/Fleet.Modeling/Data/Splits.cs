@@ -61,7 +61,9 @@ internal static class Splits
     public static IReadOnlyList<int> SubsetNumbers(SampleSet samples, int count, Random random)
     {
         if (count >= samples.Count) return [.. Enumerable.Range(0, samples.Count)];
-        var (_, part) = CutNumbers(samples with { Origins = null }, (double)count / samples.Count, random);
+        // Where few samples are no normal ones, a part without any could not be judged.
+        var (_, part) = CutNumbers(
+            samples with { Origins = null }, (double)count / samples.Count, random, least: samples.Labels is AnomalyLabels ? 1 : 0);
         // Rounding class by class can give a few more or fewer; more are cut, fewer are what they are.
         return [.. part.Take(count)];
     }
@@ -69,7 +71,7 @@ internal static class Splits
     /// <summary>So many samples as a share of them makes.</summary>
     public static int Rounded(double samples) => (int)Math.Round(samples, MidpointRounding.AwayFromZero);
 
-    private static (int[] Kept, int[] Part) CutNumbers(SampleSet samples, double share, Random random)
+    private static (int[] Kept, int[] Part) CutNumbers(SampleSet samples, double share, Random random, int least = 0)
     {
         var kept = new List<int>();
         var part = new List<int>();
@@ -80,7 +82,7 @@ internal static class Splits
             int[][] units = [.. group];
             random.Shuffle(units);
             seen += units.Length;
-            var taken = Math.Clamp(carries ? Rounded(seen * share) - cut : Rounded(units.Length * share), 0, units.Length);
+            var taken = Math.Clamp(carries ? Rounded(seen * share) - cut : Rounded(units.Length * share), least, units.Length);
             cut += taken;
             part.AddRange(units[..taken].SelectMany(unit => unit));
             kept.AddRange(units[taken..].SelectMany(unit => unit));

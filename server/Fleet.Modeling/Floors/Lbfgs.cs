@@ -15,7 +15,7 @@ internal static class Lbfgs
     /// <summary>Share of the decrease that the slope promises which a step must reach.</summary>
     private const double Sufficient = 1e-4;
 
-    private const int MostHalvings = 12;
+    private const int MostHalvings = 40;
 
     /// <summary>It ends where two steps in a row lower the function by no larger a share of it.</summary>
     private const double Tolerance = 1e-4;
@@ -38,6 +38,8 @@ internal static class Lbfgs
         {
             cancellationToken.ThrowIfCancellationRequested();
             Direct(gradient, pairs, direction);
+            // Nothing tells yet how far a gradient carries: of pictures that are not centred a step of its length is far too long.
+            if (pairs.Count == 0) TensorPrimitives.Divide(direction, (float)Math.Max(1, Math.Sqrt(Dot(gradient, gradient))), direction);
             var slope = Dot(gradient, direction);
             if (slope >= 0) break;
             var (step, reached) = (1.0, double.PositiveInfinity);

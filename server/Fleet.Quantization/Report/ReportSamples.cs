@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Fleet.Contracts.Builds;
+using Fleet.Contracts.Tasks;
 using static Fleet.Quantization.Report.ReportText;
 
 namespace Fleet.Quantization.Report;
@@ -41,6 +42,7 @@ internal static class ReportSamples
             + $"{Count(counts.Training)} to learn from, {Count(counts.Validation)} to select by, {Count(counts.Test)} to judge by"
             + (counts.Unlabelled is { } more ? $", {Count(more)} without labels." : ".");
         if (data.Classes.Count == 0) return text;
+        if (data.Task == ModelTask.Anomaly) return $"{text} Normal samples alone train; anomalies, where there are any, judge.";
         var smallest = data.Classes.MinBy(one => one.Training)!;
         return $"{text} {data.Classes.Count} classes, the smallest '{smallest.Name}' with {Count(smallest.Training)} training samples.";
     }

@@ -35,6 +35,15 @@ public sealed class AnomalyDataTests : IDisposable
         => (part.Count - ((AnomalyLabels)part.Labels).Anomalies, ((AnomalyLabels)part.Labels).Anomalies);
 
     [Fact]
+    public void Few_samples_that_travel_hold_an_anomaly_where_there_are_any()
+    {
+        var data = Load(Csv(label: row => row % 200 == 9 ? "hot" : "ok", rows: 2_000, normal: "ok"));
+        Assert.InRange(Counts(data.Test).Anomalies, 1, 10);
+        Assert.All(Enumerable.Range(1, 5), seed
+            => Assert.InRange(Counts(Splits.Subset(data.Test, 20, new Random(seed))).Anomalies, 1, 3));
+    }
+
+    [Fact]
     public void Normal_samples_are_learned_from_and_as_many_anomalies_as_normal_ones_judge()
     {
         var data = Load(Csv(normal: "ok"));

@@ -56,7 +56,7 @@ internal sealed class Build(TimeProvider time)
         var decided = SpecDecisions.Make(spec, profiles, folder, progress, cancellationToken);
         (spec, progress) = (decided.Spec, decided.Progress);
         var (data, normalization, memory) = (decided.Data, decided.Normalization, decided.Memory);
-        var rate = spec.Data!.Anomaly?.FalsePositiveRate ?? AnomalySpec.UsualFalsePositiveRate;
+        var rate = spec.Data!.FalsePositiveRate();
         Floor[] simple = [
             .. new SimpleModels(data, normalization, spec.Seed, rate).Answers(
                 new Progress(progress, "Fitting simple models", 0.03, 0.03), cancellationToken),

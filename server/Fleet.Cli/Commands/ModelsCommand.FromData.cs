@@ -59,10 +59,9 @@ internal static partial class ModelsCommand
         };
 
         /// <summary>All of them.</summary>
-        public IReadOnlyList<Symbol> All =>
-        [
-            .. _samples.All, _teacher, _profile, _device, _rollout, _budget, _minutes, _name,
-        ];
+        public IReadOnlyList<Symbol> All => [.. _samples.All, .. Own];
+
+        private Option[] Own => [_teacher, _profile, _device, _rollout, _budget, _minutes, _name];
 
         /// <summary>True where data stands in place of a spec.</summary>
         public bool IsGiven(Call call) => _samples.IsGiven(call.Parsed);
@@ -79,12 +78,8 @@ internal static partial class ModelsCommand
         };
 
         /// <summary>An option that says nothing beside a spec; null where there is none.</summary>
-        public string? WithoutData(Call call) => _samples.WithoutData(call.Parsed)?.Option ?? new (string Name, object? Given)[]
-        {
-            ("--teacher", call.Get(_teacher)), ("--profile", call.Get(_profile)), ("--device", call.Get(_device)),
-            ("--budget", call.Get(_budget)), ("--minutes", call.Get(_minutes)), ("--name", call.Get(_name)),
-            ("--rollout", call.Get(_rollout) ? true : null),
-        }.Where(option => option.Given is not null).Select(option => option.Name).FirstOrDefault();
+        public string? WithoutData(Call call) => _samples.WithoutData(call.Parsed)?.Option
+            ?? Own.FirstOrDefault(option => call.Parsed.GetResult(option) is { Implicit: false })?.Name;
 
         /// <summary>The data.</summary>
         public DataSpec Data(Call call) => _samples.Of(call.Parsed);

@@ -31,28 +31,30 @@ internal sealed class SampleOptions
         "With --data and --task anomaly: labels of normal samples, as ok,idle [default: 0 where --label names a column, else all].");
     private readonly Option<Preprocessing?> _preprocess = PreprocessingOption.Create("what is left out follows from the files.");
 
+    /// <summary>Those that say something of the data, with the key that says it in a spec.</summary>
+    private readonly (Option Option, string Key)[] _keys;
+
     /// <param name="what">What <c>--data</c> does for the command.</param>
-    public SampleOptions(string what) => _data = Named("--data", "PATH", what);
+    public SampleOptions(string what)
+    {
+        _data = Named("--data", "PATH", what);
+        _keys = [
+            (_label, "data.labelColumn"), (_input, "data.text.column"), (_test, "data.test"), (_unlabelled, "data.unlabelled"),
+            (_group, "data.groupColumn"), (_window, "data.series"), (_task, "data.task"), (_normal, "data.anomaly.normal"),
+            (_kind, "data.kind"), (_preprocess, "data.preprocessing"),
+        ];
+    }
 
     /// <summary>All of them.</summary>
-    public IReadOnlyList<Option> All =>
-    [
-        _data, _label, _input, _test, _unlabelled, _group, _window, _task, _normal, _kind, _preprocess,
-    ];
+    public IReadOnlyList<Option> All => [_data, .. _keys.Select(one => one.Option)];
 
     /// <summary>True where data stands in place of a spec.</summary>
     public bool IsGiven(ParseResult parsed) => parsed.GetValue(_data) is not null;
 
     /// <summary>The first that says nothing beside a spec, with the key that says it there; null where there is none.</summary>
-    public (string Option, string Key)? WithoutData(ParseResult parsed) => new (Option Option, object? Given, string Key)[]
-    {
-        (_label, parsed.GetValue(_label), "data.labelColumn"), (_input, parsed.GetValue(_input), "data.text.column"),
-        (_test, parsed.GetValue(_test), "data.test"), (_unlabelled, parsed.GetValue(_unlabelled), "data.unlabelled"),
-        (_group, parsed.GetValue(_group), "data.groupColumn"), (_window, parsed.GetValue(_window), "data.series"),
-        (_task, parsed.GetValue(_task), "data.task"), (_normal, parsed.GetValue(_normal), "data.anomaly.normal"),
-        (_kind, parsed.GetValue(_kind), "data.kind"),
-        (_preprocess, parsed.GetValue(_preprocess), "data.preprocessing"),
-    }.Where(one => one.Given is not null).Select(one => ((string, string)?)(one.Option.Name, one.Key)).FirstOrDefault();
+    public (string Option, string Key)? WithoutData(ParseResult parsed)
+        => _keys.Where(one => parsed.GetResult(one.Option) is not null)
+            .Select(one => ((string, string)?)(one.Option.Name, one.Key)).FirstOrDefault();
 
     /// <summary>The data.</summary>
     public DataSpec Of(ParseResult parsed)

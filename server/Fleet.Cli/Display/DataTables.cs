@@ -37,18 +37,9 @@ internal static class DataTables
     private static void WriteClasses(Shell screen, DataReport report)
     {
         var classes = report.Classes;
-        if (classes.Count == 0) return;
-        var smallest = classes.MinBy(one => one.Training)!;
+        if (report.AboutClasses() is not { } about) return;
         screen.WriteLine();
-        var ofSample = (double)classes.Sum(one => one.Training) / Math.Max(1, report.Samples.Training);
-        var rarest = $"'{smallest.Name}' with {smallest.Training} training samples.";
-        screen.WriteSentence(report.Task switch
-        {
-            ModelTask.Anomaly => "Normal samples alone train; anomalies, where there are any, judge.",
-            ModelTask.MultiLabel
-                => FormattableString.Invariant($"{classes.Count} labels, {ofSample:0.0} a sample, the rarest {rarest}"),
-            _ => $"{classes.Count} classes, the smallest {rarest}",
-        });
+        screen.WriteSentence(about);
         var sheet = new Sheet(report.Task == ModelTask.MultiLabel ? "label" : "class", ">training", ">validation", ">test", "");
         var most = Math.Max(1, classes.Max(one => one.Training));
         // Where all do not fit, the rarest are those to look at.

@@ -10,9 +10,6 @@ internal static class DataSummary
 {
     private const int MaximumChannels = 256, MaximumExamples = 6, MaximumFields = 12;
 
-    /// <summary>The day that dates of tables count from.</summary>
-    private static readonly DateTime FirstDay = new(2000, 1, 1);
-
     /// <summary>Values of an example along an axis: a line of a terminal, and columns and rows of a picture.</summary>
     private const int LineLength = 60, PictureSide = 24;
 
@@ -133,7 +130,7 @@ internal static class DataSummary
             {
                 TableColumnKind.Category => own.IndexOf(1f) is >= 0 and var word ? column.Words[word] : "–",
                 _ when isMissing => "–",
-                TableColumnKind.Date => FirstDay.AddDays(own[0]).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
+                TableColumnKind.Date => ColumnReader.Day(own[0]).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
                 _ => own[0].ToString("0.####", CultureInfo.InvariantCulture),
             });
         }

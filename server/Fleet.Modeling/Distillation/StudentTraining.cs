@@ -47,8 +47,7 @@ internal static class StudentTraining
         if (plan.Head is Reconstruction head)
             network.Answer(head with
             {
-                Threshold = AnomalyThreshold.Of(network.Outputs(data.Validation, cancellationToken),
-                    spec.Data!.Anomaly?.FalsePositiveRate ?? AnomalySpec.UsualFalsePositiveRate),
+                Threshold = AnomalyThreshold.Of(network.Outputs(data.Validation, cancellationToken), spec.Data!.FalsePositiveRate()),
             });
         CheckedExport.Write(network, path, data.Test);
         memory.Finish("student", epochs);

@@ -30,19 +30,15 @@ internal static class StudentExport
     public static ModelProto Model(NetworkPlan plan, Normalization normalization, IReadOnlyList<FoldedLayer> layers)
     {
         long[] perChannel = [1, normalization.Mean.Length, .. plan.InputShape.Skip(1).Select(_ => 1L)];
-        var first = "";
-        StudentGraph graph = null!;
-        graph = new StudentGraph(plan.Description, plan.Vocabulary is not null, plan.GivenShape, plan.Outputs())
-        {
-            Standardized = () => normalization.ScalesApart ? first : graph.Once("deviations", () => graph.Add("Div", "deviations", first,
-                graph.Constant(Tensors.Of("deviation", [.. normalization.Scale.Select(scale => 1 / scale)], perChannel)))),
-        };
+        var graph = new StudentGraph(plan.Description, plan.Vocabulary is not null, plan.GivenShape, plan.Outputs());
         var value = plan.FrontEnd?.Write(graph.Graph) ?? Input;
         if (normalization.Mean.Any(mean => mean != 0))
             value = graph.Add("Sub", "centered", value, graph.Constant(Tensors.Of("mean", normalization.Mean, perChannel)));
         if (normalization.ScalesApart)
             value = graph.Add("Mul", "standardized", value, graph.Constant(Tensors.Of("scale", normalization.Scale, perChannel)));
-        first = value;
+        var first = value;
+        graph.Standardized = () => normalization.ScalesApart ? first : graph.Once("deviations", () => graph.Add("Div", "deviations", first,
+            graph.Constant(Tensors.Of("deviation", [.. normalization.Scale.Select(scale => 1 / scale)], perChannel))));
         var model = new ModelProto { IrVersion = IrVersion, ProducerName = "fleet-modeling", Graph = graph.Graph };
         if (plan.FrontEnd is { } frontEnd)
         {

@@ -116,17 +116,15 @@ internal sealed class AccuracyControl(
         RecipeSearch search, Recipe cleanest, double maximumLoss, double aim, CancellationToken cancellationToken)
     {
         var suits = scheme.RoundsAs is { } alike ? source.Once((nameof(SuitsBest), alike), _ => new SuitsBest()) : new SuitsBest();
-        var all = true;
-        foreach (var (what, other) in Others(cleanest, suits.Calibrator))
+        foreach (var calibrator in OthersThan(source.Calibrator, suits.Calibrator))
         {
             if (search.Best.Judged.Loss <= aim) return search.Best;
-            all = !Deadline.HasPassed;
-            if (!all) break;
-            say?.Invoke(what);
-            all = Deadline.Within(() => search.Try(other), cancellationToken) is not null;
-            if (!all) break;
+            if (Deadline.HasPassed) break;
+            say?.Invoke($"{calibrator.Name} calibration");
+            var other = cleanest with { From = source with { Calibrator = calibrator } };
+            if (Deadline.Within(() => search.Try(other), cancellationToken) is null) break;
         }
-        if (all) suits.Calibrator ??= search.Recipe.From.Calibrator;
+        if (!Deadline.HasPassed) suits.Calibrator ??= search.Recipe.From.Calibrator;
         if (search.Best.Judged.Loss <= aim) return search.Best;
         if (Least?.Invoke() is { } least)
         {
@@ -185,13 +183,10 @@ internal sealed class AccuracyControl(
         return [.. ranking.OrderByDescending(one => CountSearch.ShareOf(one.Gain) / WeightsOf(one.Output))];
     }
 
-    /// <summary>The cleanest with other calibrators, or with the one alone that suits the model as is known.</summary>
-    private IEnumerable<(string What, Recipe Recipe)> Others(Recipe cleanest, ICalibrator? known)
-    {
-        if (scheme.CalibratedValues(source.Model.Graph).Count == 0) yield break;
-        foreach (var calibrator in OtherCalibrators.Where(one => one != source.Calibrator && (known is null || one == known)))
-            yield return ($"{calibrator.Name} calibration", cleanest with { From = source with { Calibrator = calibrator } });
-    }
+    /// <summary>Calibrators that may suit better, or the one alone that is known to.</summary>
+    private IEnumerable<ICalibrator> OthersThan(ICalibrator own, ICalibrator? known)
+        => scheme.CalibratedValues(source.Model.Graph).Count == 0 ? []
+            : OtherCalibrators.Where(one => one != own && (known is null || one == known));
 
     /// <summary>
     /// The scheme's techniques one after the other, each kept where it makes the output worthwhile cleaner, and the model they make.

@@ -53,6 +53,4 @@ internal static class ReportAnomalies
             : "";
 
     private static string Share(double share) => string.Create(CultureInfo.InvariantCulture, $"{100 * share:0.##} %");
-
-    private static string Cell(string title, string text) => $"<td class=\"n\" data-l=\"{title}\">{text}</td>";
 }

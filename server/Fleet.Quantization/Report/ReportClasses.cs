@@ -83,6 +83,4 @@ internal static class ReportClasses
         }
         page.Append("</tbody></table></div>\n");
     }
-
-    private static string Cell(string title, string text) => $"<td class=\"n\" data-l=\"{title}\">{text}</td>";
 }

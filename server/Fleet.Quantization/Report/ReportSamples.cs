@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text;
 using Fleet.Contracts.Builds;
-using Fleet.Contracts.Tasks;
 using static Fleet.Quantization.Report.ReportText;
 
 namespace Fleet.Quantization.Report;
@@ -38,13 +37,10 @@ internal static class ReportSamples
     private static string LeadOf(DataReport data)
     {
         var counts = data.Samples;
-        var text = $"{Capital(data.Spec.Kind)}, samples of {string.Join(" × ", data.SampleShape)}: "
+        return $"{Capital(data.Spec.Kind)}, samples of {string.Join(" × ", data.SampleShape)}: "
             + $"{Count(counts.Training)} to learn from, {Count(counts.Validation)} to select by, {Count(counts.Test)} to judge by"
-            + (counts.Unlabelled is { } more ? $", {Count(more)} without labels." : ".");
-        if (data.Classes.Count == 0) return text;
-        if (data.Task == ModelTask.Anomaly) return $"{text} Normal samples alone train; anomalies, where there are any, judge.";
-        var smallest = data.Classes.MinBy(one => one.Training)!;
-        return $"{text} {data.Classes.Count} classes, the smallest '{smallest.Name}' with {Count(smallest.Training)} training samples.";
+            + (counts.Unlabelled is { } more ? $", {Count(more)} without labels." : ".")
+            + (data.AboutClasses() is { } about ? $" {about}" : "");
     }
 
     private static string Drawn(SampleView example) => example switch
@@ -111,6 +107,5 @@ internal static class ReportSamples
             page.Append($"<p class=\"note\">{Count(ranges.Count - MostRanges)} more stand in the report as JSON.</p>\n");
     }
 
-    private static string Cell(string title, double value)
-        => $"<td class=\"n\" data-l=\"{title}\">{value.ToString("G4", CultureInfo.InvariantCulture)}</td>";
+    private static string Cell(string title, double value) => ReportText.Cell(title, value.ToString("G4", CultureInfo.InvariantCulture));
 }

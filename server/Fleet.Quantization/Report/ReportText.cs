@@ -10,6 +10,9 @@ internal static class ReportText
     /// <summary>Text made safe for a page: names come from specs and models, which come from elsewhere.</summary>
     public static string Html(string text) => WebUtility.HtmlEncode(text);
 
+    /// <summary>A figure in a table, with the title that stands beside it where a screen is narrow; neither is made safe here.</summary>
+    public static string Cell(string title, string text) => $"<td class=\"n\" data-l=\"{title}\">{text}</td>";
+
     /// <summary>A share as a percentage.</summary>
     public static string Percent(double share) => (share * 100).ToString("0.0", CultureInfo.InvariantCulture) + " %";
 

@@ -24,7 +24,7 @@ internal sealed class PatchMoments
     private const int Patches = 2048;
 
     /// <summary>Patches that are counted together.</summary>
-    private const int Together = 32;
+    private const int Together = 4;
 
     private readonly ConvolutionWindow _window;
     private readonly float[][] _sums;
@@ -138,55 +138,37 @@ internal sealed class PatchMoments
     {
         for (var group = 0; group < _window.Groups; group++)
         {
-            Count(_patches[group].AsSpan(0, _waiting * Values), Values, _sums[group], _means[group]);
+            _patches[group].AsSpan(_waiting * Values).Clear();
+            Count(_patches[group], Values, _sums[group], _means[group]);
         }
         _waiting = 0;
     }
 
-    /// <summary>
-    /// Adds the products of patches: many at once, so that the sums, which are larger than what lies near the processor, are read and
-    /// written once for all of them.
-    /// </summary>
+    /// <summary>Adds the products of patches: several at once, so that the sums are read and written once for all of them.</summary>
     private static void Count(ReadOnlySpan<float> patches, int length, Span<float> sums, double[] means)
     {
+        ReadOnlySpan<float> one = patches[..length], two = patches.Slice(length, length);
+        ReadOnlySpan<float> three = patches.Slice(2 * length, length), four = patches.Slice(3 * length, length);
         for (var row = 0; row < length; row++)
         {
-            var (mean, isZero) = (0.0, true);
-            for (var at = row; at < patches.Length; at += length)
-            {
-                mean += patches[at];
-                isZero &= patches[at] == 0;
-            }
-            if (isZero) continue;
-            means[row] += mean;
+            var (a, b, c, d) = (one[row], two[row], three[row], four[row]);
+            if (a == 0 && b == 0 && c == 0 && d == 0) continue;
+            means[row] += a + b + c + d;
             var rest = sums.Slice(row * length, length);
             var column = row;
-            for (; column <= length - 4 * Vector<float>.Count; column += 4 * Vector<float>.Count)
+            if (length - row >= Vector<float>.Count)
             {
-                Span<float> first = rest[column..], second = first[Vector<float>.Count..], third = second[Vector<float>.Count..];
-                var fourth = third[Vector<float>.Count..];
-                Vector<float> a = new(first), b = new(second), c = new(third), d = new(fourth);
-                for (var patch = patches; patch.Length >= length; patch = patch[length..])
+                Vector<float> first = new(a), second = new(b), third = new(c), fourth = new(d);
+                for (; column <= length - Vector<float>.Count; column += Vector<float>.Count)
                 {
-                    var factor = new Vector<float>(patch[row]);
-                    var other = patch.Slice(column, 4 * Vector<float>.Count);
-                    a = Vector.FusedMultiplyAdd(factor, new Vector<float>(other), a);
-                    b = Vector.FusedMultiplyAdd(factor, new Vector<float>(other[Vector<float>.Count..]), b);
-                    c = Vector.FusedMultiplyAdd(factor, new Vector<float>(other[(2 * Vector<float>.Count)..]), c);
-                    d = Vector.FusedMultiplyAdd(factor, new Vector<float>(other[(3 * Vector<float>.Count)..]), d);
+                    var sum = new Vector<float>(rest[column..]) + first * new Vector<float>(one[column..])
+                        + second * new Vector<float>(two[column..]) + third * new Vector<float>(three[column..])
+                        + fourth * new Vector<float>(four[column..]);
+                    sum.CopyTo(rest[column..]);
                 }
-                a.CopyTo(first);
-                b.CopyTo(second);
-                c.CopyTo(third);
-                d.CopyTo(fourth);
             }
             for (; column < length; column++)
-            {
-                var sum = rest[column];
-                for (var at = 0; at < patches.Length; at += length)
-                    sum = MathF.FusedMultiplyAdd(patches[at + row], patches[at + column], sum);
-                rest[column] = sum;
-            }
+                rest[column] += a * one[column] + b * two[column] + c * three[column] + d * four[column];
         }
     }
 }

@@ -55,6 +55,20 @@ public sealed record DataReport
 
     /// <summary>A few training samples.</summary>
     public IReadOnlyList<SampleView> Examples { get; set; } = [];
+
+    /// <summary>How many classes there are and which is the rarest to learn from, in a sentence; null where there are none.</summary>
+    public string? AboutClasses()
+    {
+        if (Classes.MinBy(one => one.Training) is not { } smallest) return null;
+        var rarest = FormattableString.Invariant($"'{smallest.Name}' with {smallest.Training:N0} training samples.");
+        var each = (double)Classes.Sum(one => one.Training) / Math.Max(1, Samples.Training);
+        return Task switch
+        {
+            ModelTask.Anomaly => "Normal samples alone train; anomalies, where there are any, judge.",
+            ModelTask.MultiLabel => FormattableString.Invariant($"{Classes.Count} labels, {each:0.0} a sample, the rarest {rarest}"),
+            _ => $"{Classes.Count} classes, the smallest {rarest}",
+        };
+    }
 }
 
 /// <summary>A class and its samples in each part.</summary>

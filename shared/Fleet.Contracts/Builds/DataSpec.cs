@@ -152,6 +152,9 @@ public sealed record DataSpec
     [JsonIgnore]
     public bool IsUnlabelled => Kind != "vibration" && Train is null && Unlabelled is not null;
 
+    /// <summary>Share of normal samples that may be above the threshold, where anomalies are sought.</summary>
+    public double FalsePositiveRate() => Anomaly?.FalsePositiveRate ?? AnomalySpec.UsualFalsePositiveRate;
+
     /// <summary>The label columns of a CSV file, whichever form was written.</summary>
     public IReadOnlyList<string> AllLabelColumns() => LabelColumns ?? (LabelColumn is null ? [] : [LabelColumn]);
 }

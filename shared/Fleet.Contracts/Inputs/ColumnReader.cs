@@ -49,6 +49,9 @@ public sealed class ColumnReader(TableColumn column)
         return isDate;
     }
 
+    /// <summary>The day that so many days since 2000-01-01 lead to.</summary>
+    public static DateTime Day(double days) => FirstDay.AddDays(days);
+
     /// <summary>
     /// The code of a field: not a number where it is missing, is a word that is not known, or is too large for a 32-bit float.
     /// </summary>

@@ -33,9 +33,10 @@ internal sealed class StudentGraph
     public Stack<string> Remembered { get; } = [];
 
     /// <summary>
-    /// Makes the value that holds what comes into the first layer at mean 0 and deviation 1, where nothing made it yet, and names it.
+    /// Makes the value that holds what comes into the first layer at mean 0 and deviation 1, where nothing made it yet, and names it. Set
+    /// before the layers are written.
     /// </summary>
-    public required Func<string> Standardized { get; init; }
+    public Func<string> Standardized { get; set; } = () => Input;
 
     /// <summary>Adds an operator with one output, which gives it its name.</summary>
     /// <returns>Name of the output.</returns>

@@ -60,20 +60,32 @@ internal sealed class AccuracyControl(
     public ControlledModel Quantize(double maximumLoss, double aim, Func<ModelProto, Judged> judge, CancellationToken cancellationToken)
     {
         var plain = new Recipe(source, [], null);
-        var made = scheme.Apply(source, None);
-        var search = new RecipeSearch(scheme, plain, made, judge, cancellationToken);
+        RecipeSearch Of(Recipe recipe, ModelProto made) => new(scheme, recipe, made, judge, cancellationToken);
+        var suits = scheme.RoundsAs is { } alike ? source.Once((nameof(Suitable), alike), _ => new Suitable()) : new Suitable();
+        var known = suits.Techniques is { Count: > 0 } techniques
+            ? plain with { Techniques = [.. Helpers().Where(techniques.Contains)] }
+            : null;
+        var (made, recipe) = known is not null
+            && Deadline.Within(() => known.Make(scheme, None, source.Cancellation, roughly: true), cancellationToken) is { } again
+                ? (again, known) : (scheme.Apply(source, None), plain);
+        var search = Of(recipe, made);
         // Where nothing helps, nothing is tried.
         if (search.Best.Judged.Loss > maximumLoss && Least?.Invoke().IsMoreThan(maximumLoss) == true)
             return Hopeless(search.Best, source, cancellationToken);
-        var (recipe, cleanest) = Cleanest(plain, made, cancellationToken);
-        var without = search;
-        if (recipe.Techniques.Count > 0)
+        // The cleanest output need not be the one that decides best.
+        if (recipe == known && search.Best.Judged.Loss > aim) search.Take(Of(plain, scheme.Apply(source, None)));
+        else if (recipe == plain)
         {
-            search = new RecipeSearch(scheme, recipe, cleanest, judge, cancellationToken);
-            // The cleanest output need not be the one that decides best.
-            if (search.Best.Judged.Loss > aim) search.Take(without);
+            (recipe, made) = Cleanest(plain, made, cancellationToken);
+            if (!Deadline.HasPassed) suits.Techniques = recipe.Techniques;
+            if (recipe.Techniques.Count > 0)
+            {
+                var without = search;
+                search = Of(recipe, made);
+                if (search.Best.Judged.Loss > aim) search.Take(without);
+            }
         }
-        var found = Found(search, recipe, maximumLoss, aim, cancellationToken);
+        var found = Found(search, recipe, suits, maximumLoss, aim, cancellationToken);
         return MakesExactly && !found.IsHopeless && !Deadline.HasPassed ? Exactly(found, search, cancellationToken) : found;
     }
 
@@ -113,9 +125,8 @@ internal sealed class AccuracyControl(
 
     /// <summary>About the best, with as few operators in float as it takes.</summary>
     private ControlledModel Found(
-        RecipeSearch search, Recipe cleanest, double maximumLoss, double aim, CancellationToken cancellationToken)
+        RecipeSearch search, Recipe cleanest, Suitable suits, double maximumLoss, double aim, CancellationToken cancellationToken)
     {
-        var suits = scheme.RoundsAs is { } alike ? source.Once((nameof(SuitsBest), alike), _ => new SuitsBest()) : new SuitsBest();
         foreach (var calibrator in OthersThan(source.Calibrator, suits.Calibrator))
         {
             if (search.Best.Judged.Loss <= aim) return search.Best;
@@ -235,11 +246,15 @@ internal sealed class AccuracyControl(
     }
 
     /// <summary>
-    /// Which calibrator suits a model, as the first of the schemes found that round it alike: how its activations are distributed is the
-    /// same for all of them, and to try each calibrator again took a tenth of what PP-OCRv4's detector takes.
+    /// What suits a model, as the first of the schemes found that round it alike: what its layers compute and how that is distributed is the
+    /// same for all of them, and to try each technique and calibrator again took a fifth of what PP-OCRv4's detector takes.
     /// </summary>
-    private sealed class SuitsBest
+    private sealed class Suitable
     {
+        /// <summary>Techniques that made the output cleaner; null where nothing was found yet.</summary>
+        public IReadOnlyList<ITechnique>? Techniques { get; set; }
+
+        /// <summary>The calibrator; null where none was looked for.</summary>
         public ICalibrator? Calibrator { get; set; }
     }
 }

@@ -57,10 +57,18 @@ internal sealed class BiasCorrection : ITechnique
     public QuantizationSource ApplyRoughly(
         QuantizationSource source, IQuantizationScheme scheme, IReadOnlySet<string> keptFloat, CancellationToken cancellationToken)
     {
-        var all = source.Once((Name, scheme, source.Calibrator),
-            from => OwnShiftsOf(from, LayersOf(from, scheme, None), scheme, cancellationToken));
-        var layers = LayersOf(source, scheme, keptFloat).Select(layer => layer.Node.Name).ToHashSet();
-        return Corrected(source, all.Where(shift => layers.Contains(shift.Key)).ToDictionary());
+        // What a layer shifts by itself is the same in every scheme that rounds it to the same integers.
+        var known = (source with { Model = source.Unrounded }).Once(
+            (Name, (scheme.Whole as StaticInt8Scheme)?.Form ?? (object)scheme, source.Calibrator, source.WeightScales.Count > 0),
+            _ => new Dictionary<string, double[]?>());
+        var all = LayersOf(source, scheme, None);
+        if (!all.All(layer => known.ContainsKey(layer.Node.Name)))
+        {
+            var found = OwnShiftsOf(source, all, scheme, cancellationToken);
+            foreach (var layer in all) known[layer.Node.Name] = found.GetValueOrDefault(layer.Node.Name);
+        }
+        return Corrected(source, LayersOf(source, scheme, keptFloat).Select(layer => (layer.Node.Name, Shift: known[layer.Node.Name]))
+            .Where(own => own.Shift is not null).ToDictionary(own => own.Name, own => own.Shift!));
     }
 
     private static QuantizationSource Corrected(QuantizationSource source, Dictionary<string, double[]> shifts)

@@ -115,6 +115,7 @@ internal sealed class Build(TimeProvider time)
                 }, File("variants"))
             {
                 Deadline = deadline,
+                Threshold = AnomalyTable.OfVariants(data, rate, cancellationToken),
                 Constant = table is null ? null : new ConstantAnswer(
                     table.Of(simple[0], table.Of(learned, cancellationToken), cancellationToken).GainInterval?.Low ?? 0,
                     session => table.Uselessness(simple[0], "It", AnswersOf(session, data.Test), cancellationToken)),

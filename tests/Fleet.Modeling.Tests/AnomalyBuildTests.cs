@@ -1,8 +1,11 @@
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Tensors;
+using Fleet.Modeling.Data;
 using Fleet.Modeling.Decisions;
+using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
+using Fleet.Quantization.Variants;
 using Fleet.TestKit;
 
 namespace Fleet.Modeling.Tests;
@@ -79,6 +82,18 @@ public sealed class AnomalyBuildTests : IDisposable
         using var session = OnnxRuntimeSession.Open(built.Artifacts[int8.Artifact!]);
         Assert.True(session.ModelMetadata.CustomMetadataMap.ContainsKey("fleet.anomaly.threshold"));
         Assert.Contains("labels", Arrays(built.Artifacts[report.ValidationSet]).Keys);
+
+        // Each variant has the threshold that its own normal validation samples say, and a device holds it to its false alarms.
+        var alarms = int8.FalsePositives!;
+        Assert.Equal(140, alarms.Normal);
+        Assert.Equal(session.ModelMetadata.CustomMetadataMap["fleet.anomaly.threshold"],
+            ((float)alarms.Threshold!.Value).ToString("R", System.Globalization.CultureInfo.InvariantCulture));
+        Assert.NotEqual(figures.Threshold, alarms.Threshold.Value);
+        Assert.InRange(alarms.Rate, alarms.Low, alarms.High);
+        Assert.Contains("data-alarms=\"" + int8.Id, built.Page, StringComparison.Ordinal);
+        var gate = new GateSpec().For(ModelTask.Anomaly, int8.Scores!);
+        Assert.Equal(int8.Scores![Metric.FalsePositiveRate] + 0.02,
+            gate.Thresholds.Single(limit => limit.Metric == Metric.FalsePositiveRate.Name).Maximum);
     }
 
     [Fact]
@@ -94,6 +109,52 @@ public sealed class AnomalyBuildTests : IDisposable
         var travelling = Arrays(built.Artifacts[report.ValidationSet]);
         Assert.Equal(["input", "reference.score"], travelling.Keys.Order());
         Assert.InRange(report.Student.Anomalies!.FalsePositiveRate, 0, 0.06);
+        var int8 = report.Variants.Single(variant => variant.Scheme == "int8-static-u8s8");
+        Assert.InRange(int8.FalsePositives!.Rate, 0, 0.06);
+        Assert.Contains(new GateSpec().For(ModelTask.Anomaly, int8.Scores!).Thresholds,
+            limit => limit.Metric == Metric.Agreement.Name);
+    }
+
+    [Fact]
+    public void Scores_that_rounding_shifts_get_their_own_threshold_back()
+    {
+        var built = Built(Spec(new DataSpec { Unlabelled = Samples("a.npz", 300, 0, labelled: false) }));
+        var path = Path.Combine(_folder["out"], "student.onnx");
+        var threshold = new OwnThreshold("fleet.anomaly.threshold", _ => 1, _ => FalsePositives.Of(null, 1, 0));
+        using var student = OnnxRuntimeSession.Open(path);
+        var samples = new SampleSet(Arrays(built.Artifacts[built.Report.ValidationSet])["input"].ToSingles(), [Width],
+            AnomalyLabels.AllNormal(60));
+        float[] Scores(Microsoft.ML.OnnxRuntime.InferenceSession session)
+            => ModelOutputs.Of(session, samples.Feeds("input"), TestContext.Current.CancellationToken).Values;
+        // A quarter of the threshold calls most normal samples anomalies: no ranking shows it.
+        var wrong = threshold.Moved(OnnxFile.Load(path), 0.25f)!;
+        using var shifted = OnnxRuntimeSession.Open(wrong, "shifted");
+        var (before, after) = (Scores(student), Scores(shifted));
+        Assert.Equal(before.Select(score => score * 4), after, (one, other) => Math.Abs(one - other) < 1e-3 * one);
+        Assert.True(after.Count(AnomalyTask.IsAnomaly) > 5 + before.Count(AnomalyTask.IsAnomaly));
+        using var back = OnnxRuntimeSession.Open(threshold.Moved(wrong, 4)!, "back");
+        Assert.Equal(before.Count(AnomalyTask.IsAnomaly), Scores(back).Count(AnomalyTask.IsAnomaly));
+    }
+
+    [Theory]
+    [InlineData(0.01, 0.01, 100, 0.01, false)]
+    [InlineData(0.02, 0.01, 100, 0.01, false)]
+    [InlineData(0.05, 0.01, 100, 0.01, true)]
+    // One more of 20 says nothing.
+    [InlineData(0.05, 0, 20, 0.01, false)]
+    [InlineData(0.10, 0, 20, 0.01, true)]
+    public void Variant_with_more_false_alarms_than_may_be_lost_is_refused(
+        double rate, double original, int normal, double drop, bool refused)
+        => Assert.Equal(refused, OwnThreshold.ObjectionTo(rate, original, normal, drop) is not null);
+
+    [Fact]
+    public void Interval_of_false_alarms_is_Wilsons()
+    {
+        var none = FalsePositives.Of(1, 100, 0);
+        Assert.Equal((0, 0.0), (none.Rate, none.Low));
+        Assert.Equal(0.0370, none.High, 3);
+        var some = FalsePositives.Of(1, 100, 5);
+        Assert.Equal((0.0215, 0.1118), (Math.Round(some.Low, 4), Math.Round(some.High, 4)));
     }
 
     [Fact]

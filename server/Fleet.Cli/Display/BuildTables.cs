@@ -37,10 +37,11 @@ internal static class BuildTables
         }
         ClassTable.Write(screen, report);
         var agrees = report.Variants.Any(variant => variant.Scores?.Agreement is not null);
+        var alarms = report.Variants.Any(variant => variant.FalsePositives is not null);
         var ranges = report.Variants.Any(variant => variant.Intervals.Count > 0);
         var variants = new Sheet([
             "variant", "scheme?", ">size", HeadingOf(measure), .. ranges ? [">95 %?"] : Array.Empty<string>(),
-            .. agrees ? [">agrees"] : Array.Empty<string>(),
+            .. agrees ? [">agrees"] : Array.Empty<string>(), .. alarms ? [">false alarms"] : Array.Empty<string>(),
             ">p50 ms", ">speed", ">speed 95 %?", ">memory?", ">energy?", "settings?", "verdict",
         ]);
         foreach (var variant in report.Variants)
@@ -49,6 +50,7 @@ internal static class BuildTables
                 variant.Id, Figures.Scheme(variant), Figures.Bytes(variant.Bytes), FigureOf(measure, variant),
                 .. ranges ? [RangeOf(measure, variant)] : Array.Empty<Cell>(),
                 .. agrees ? [Figures.Percent(variant.Scores?.Agreement)] : Array.Empty<Cell>(),
+                .. alarms ? [AlarmsOf(variant)] : Array.Empty<Cell>(),
                 Figures.BareMilliseconds(variant.Scores?.Latency?.P50), SpeedOf(variant), SpeedRangeOf(variant),
                 Figures.Bytes(variant.Scores?.PeakMemoryBytes), Figures.Energy(variant.Scores?.EnergyJoules),
                 variant.Runtime.EntriesText(), Verdict(variant),
@@ -57,6 +59,9 @@ internal static class BuildTables
         screen.Write(variants);
         WriteReasons(screen, report.Variants);
     }
+
+    private static Cell AlarmsOf(VariantReport variant) => variant.FalsePositives is not { } alarms ? Figures.None
+        : FormattableString.Invariant($"{100 * alarms.Rate:0.#} % ({100 * alarms.Low:0.#}-{100 * alarms.High:0.#})");
 
     /// <summary>What to know of each variant below its table; what holds for several is said once.</summary>
     public static void WriteReasons(Shell screen, IReadOnlyList<VariantReport> variants)

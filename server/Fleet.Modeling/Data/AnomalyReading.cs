@@ -27,7 +27,7 @@ internal sealed class AnomalyReading
     {
         RawSamples[] labelled = [.. parts.Where(part => !part.Labels.AreNone)];
         if (labelled.Length == 0) return new AnomalyReading(null);
-        var classes = ClassReading.OfAny(spec, labelled[0] with { Labels = RawLabels.Joined([.. labelled.Select(part => part.Labels)]) });
+        var classes = ClassReading.OfAny(spec, labelled[0] with { Labels = JoinedOf(labelled) });
         var reading = new AnomalyReading(classes);
         reading._normal.Clear();
         foreach (var name in reading.NormalNames(spec, labelled[0].Source))
@@ -37,6 +37,25 @@ internal sealed class AnomalyReading
                 $"data.anomaly.normal names '{name}', which no sample has; the labels are {reading.Listed()}."));
         }
         return reading;
+    }
+
+    // Words, whatever the files hold: -1 is the anomaly in many of them, and no sample without a label. A number that is no label is
+    // refused where its own file has it.
+    private static RawLabels JoinedOf(RawSamples[] labelled)
+    {
+        if (labelled.Any(part => part.Labels.Columns > 1))
+            return Array.Find(labelled, part => part.Labels.Columns != labelled[0].Labels.Columns) is not { } other
+                ? RawLabels.Joined([.. labelled.Select(part => part.Labels)])
+                : throw new BuildException($"{other.Source} has {other.Labels.Columns} labels for each sample, and {labelled[0].Source} "
+                    + $"{labelled[0].Labels.Columns}; they must agree.");
+        foreach (var part in labelled.Where(part => part.Labels.Names is null))
+        {
+            var bad = Array.FindIndex(part.Labels.Values, value => !double.IsInteger(value));
+            if (bad >= 0)
+                throw LabelReading.Refuse(part, bad, part.Labels.Values[bad],
+                    "which names no kind of sample: labels are whole numbers or words.");
+        }
+        return RawLabels.Named([.. labelled.SelectMany(part => part.Labels.Words())]);
     }
 
     /// <summary>What each sample is.</summary>

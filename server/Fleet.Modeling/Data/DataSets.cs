@@ -200,6 +200,12 @@ internal static class DataSets
         if (Array.Find(parts, part => !part.SampleShape.SequenceEqual(parts[0].SampleShape)) is { } other)
             throw new BuildException($"{other.Source} has samples of ({Text(other.SampleShape)}) and {parts[0].Source} of "
                 + $"({Text(parts[0].SampleShape)}); they must agree.");
+        if (Array.Find(parts, part => part.Labels.AreNone != parts[0].Labels.AreNone) is { } unlike)
+            throw new BuildException($"{(unlike.Labels.AreNone ? unlike : parts[0]).Source} has no labels, and "
+                + $"{(unlike.Labels.AreNone ? parts[0] : unlike).Source} has; give it as data.unlabelled, or label its samples.");
+        if (Array.Find(parts, part => part.Labels.Columns != parts[0].Labels.Columns) is { } wider)
+            throw new BuildException($"{wider.Source} has {wider.Labels.Columns} labels for each sample and {parts[0].Source} "
+                + $"{parts[0].Labels.Columns}; they must agree.");
         // Groups that a file numbers are the same in all; others are a file's own.
         int[]? origins = parts.All(part => part.Origins is not null)
             ? isNumbered ? [.. parts.SelectMany(part => part.Origins!)]

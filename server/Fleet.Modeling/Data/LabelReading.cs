@@ -48,7 +48,8 @@ internal static class LabelReading
     {
         if (raw.Labels.Names is { } names)
             throw new BuildException(
-                $"{raw.Source} has the label '{names[0]}', which is not a number; data.task 'regression' predicts numbers.");
+                $"{raw.Source} has the label '{names.FirstOrDefault(name => !double.TryParse(name, NumberStyles.Float,
+                    CultureInfo.InvariantCulture, out _)) ?? names[0]}', which is not a number; data.task 'regression' predicts numbers.");
         var bad = Array.FindIndex(raw.Labels.Values, value => !float.IsFinite((float)value));
         return bad < 0
             ? new ValueLabels(Array.ConvertAll(raw.Labels.Values, value => (float)value), raw.Labels.Columns) { Unit = unit }

@@ -40,10 +40,16 @@ internal sealed record RawLabels(double[] Values, int Columns = 1)
     /// <summary>Of samples that nobody labelled.</summary>
     public static RawLabels None(int samples) => new(new double[samples]) { AreNone = true };
 
-    /// <summary>The labels of several files, one after the other.</summary>
-    public static RawLabels Joined(IReadOnlyList<RawLabels> parts) => parts.All(part => part.Names is not null)
-        ? Named([.. parts.SelectMany(part => part.Values.Select(value => part.Names![(int)value]))])
+    /// <summary>
+    /// The labels of several files with as many for a sample, one after the other. Where one of them has words, the numbers of others are
+    /// words too: a file whose samples are all 0 does not know that another calls some of them a leak.
+    /// </summary>
+    public static RawLabels Joined(IReadOnlyList<RawLabels> parts) => parts.Any(part => part.Names is not null)
+        ? Named([.. parts.SelectMany(part => part.Words())])
         : parts[0] with { Values = [.. parts.SelectMany(part => part.Values)], Whole = parts.All(part => part.Whole) };
+
+    /// <summary>The label of each sample as a word, of samples that have one each.</summary>
+    public IEnumerable<string> Words() => Values.Select(value => Names is { } names ? names[(int)value] : LabelReading.Text(value));
 
     /// <summary>The labels of one sample.</summary>
     public ReadOnlySpan<double> Row(int sample) => Values.AsSpan(sample * Columns, Columns);

@@ -4,7 +4,10 @@ using Fleet.Contracts.Scoring;
 using Fleet.Contracts.Tasks;
 using Fleet.Modeling.Data;
 using Fleet.Modeling.Students.Layers;
+using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
+using Fleet.Quantization.Variants;
+using Microsoft.ML.OnnxRuntime;
 
 namespace Fleet.Modeling.Decisions;
 
@@ -20,7 +23,7 @@ internal static class AnomalyTable
     {
         if (data.Test.Labels is not AnomalyLabels labels || scores.Length != labels.Count) return null;
         using var session = OnnxRuntimeSession.Open(path);
-        var threshold = double.Parse(session.ModelMetadata.CustomMetadataMap[Reconstruction.ThresholdKey], CultureInfo.InvariantCulture);
+        var threshold = ThresholdOf(session);
         double Above(IEnumerable<int> samples) => samples.Select(sample => AnomalyTask.IsAnomaly(scores[sample]) ? 1.0 : 0)
             .DefaultIfEmpty().Average();
         int[] normal = [.. Enumerable.Range(0, labels.Count).Where(sample => labels.Numbers[sample] == 0)];
@@ -39,6 +42,25 @@ internal static class AnomalyTable
                 ? new Ranking(scores, labels.Numbers.Select(number => number > 0)).Curve(AnomalyFigures.MostPoints) : [],
         };
     }
+
+    /// <summary>The threshold of a variant, found as the student's is, and how often it calls normal test samples anomalies.</summary>
+    /// <param name="data">The samples.</param>
+    /// <param name="rate">Share of normal samples that a threshold is found for.</param>
+    /// <param name="cancellationToken">Stops between runs of a model.</param>
+    /// <returns>Null of other tasks.</returns>
+    public static OwnThreshold? OfVariants(DataSet data, double rate, CancellationToken cancellationToken)
+    {
+        if (data.Test.Labels is not AnomalyLabels labels) return null;
+        var normal = data.Test.Pick([.. Enumerable.Range(0, labels.Count).Where(sample => labels.Numbers[sample] == 0)]);
+        float[] Scores(InferenceSession session, SampleSet samples)
+            => ModelOutputs.Of(session, samples.Given().Feeds(session.InputNames[0]), cancellationToken).Values;
+        return new OwnThreshold(Reconstruction.ThresholdKey,
+            session => AnomalyThreshold.Of(Scores(session, data.Validation), rate),
+            session => FalsePositives.Of(ThresholdOf(session), normal.Count, Scores(session, normal).Count(AnomalyTask.IsAnomaly)));
+    }
+
+    private static double ThresholdOf(InferenceSession session)
+        => double.Parse(session.ModelMetadata.CustomMetadataMap[Reconstruction.ThresholdKey], CultureInfo.InvariantCulture);
 
     /// <summary>What a reader must know before the figures.</summary>
     public static IEnumerable<string> Findings(AnomalyFigures? figures)

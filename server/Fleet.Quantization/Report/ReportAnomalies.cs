@@ -22,6 +22,7 @@ internal static class ReportAnomalies
             .Append(CultureInfo.InvariantCulture, $"{figures.Threshold:0.####}, was found on {Count(figures.ThresholdSamples)} normal ")
             .Append("validation samples for a false positive rate of ").Append(Share(figures.AskedFalsePositiveRate))
             .Append($"; of {Count(figures.Normal)} normal test samples {Share(figures.FalsePositiveRate)} are above it.</p>\n");
+        Alarms(page, view.Variants);
         if (figures.Kinds.Count == 0)
             return page.Append("<p>No anomalies were given: how many are found was not measured.</p></section>\n").ToString();
         page.Append("<div class=\"scroll\"><table class=\"cards\"><thead><tr><th>Figure</th><th class=\"n\">Student</th>"
@@ -39,6 +40,22 @@ internal static class ReportAnomalies
             page.Append($"<tr><td>{Html(kind.Name)}</td>{Cell("Test samples", Count(kind.Samples))}"
                 + $"{Cell("Found", Percent(kind.Recall))}</tr>\n");
         return page.Append("</tbody></table></div>").Append(Figure("anomalies", figures.Curve)).Append("</section>\n").ToString();
+    }
+
+    private static void Alarms(StringBuilder page, IReadOnlyList<VariantReport> variants)
+    {
+        if (!variants.Any(variant => variant.FalsePositives is not null)) return;
+        page.Append("<div class=\"scroll\"><table class=\"cards\"><thead><tr><th>Variant</th><th class=\"n\">Its own threshold</th>"
+            + "<th class=\"n\">False positive rate</th><th class=\"n\">95 % interval</th></tr></thead><tbody>\n");
+        foreach (var variant in variants)
+        {
+            if (variant.FalsePositives is not { } alarms) continue;
+            page.Append($"<tr data-alarms=\"{Html(variant.Id)}\"><td>{Html(variant.Id)}</td>"
+                + Cell("Its own threshold", alarms.Threshold?.ToString("0.####", CultureInfo.InvariantCulture) ?? "–")
+                + Cell("False positive rate", Share(alarms.Rate))
+                + Cell("95 % interval", $"{Share(alarms.Low)} to {Share(alarms.High)}") + "</tr>\n");
+        }
+        page.Append("</tbody></table></div>\n");
     }
 
     private static string OfRarest(ReportView view, RarestClass rarest)

@@ -196,9 +196,15 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
             Save(honest.Model.Model, scheme, file);
             fused = fused with { Model = honest.Model, Left = here ? Unfused(wanted, file, settings) : [] };
         }
-        var judged = honest.Judged;
+        var (judged, alarms) = (honest.Judged, (FalsePositives?)null);
+        if (request.Threshold is { } threshold)
+        {
+            honest = WithOwn(honest, threshold, scheme, file, settings);
+            using var session = OnnxRuntimeSession.Open(file, settings);
+            (judged, alarms) = (honest.Judged, threshold.Rate(session));
+        }
         var isClose = judged.Loss <= bench.Limit;
-        var objection = isClose ? ObjectionTo(judged, file, settings) : null;
+        var objection = isClose ? FalseAlarmsOf(judged, alarms) ?? ObjectionTo(judged, file, settings) : null;
         var accepted = isClose && objection is null;
         var scores = new Scores { Metrics = judged.Figures, Samples = bench.Baseline.Split.Report.Count };
         if (here && (accepted || request.Settings.Effort.TimesTheRejected))
@@ -219,6 +225,7 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
                 ? new Scores { Metrics = figures, Samples = bench.Baseline.Travelling!.Count }
                 : null,
             Closeness = judged.Closeness,
+            FalsePositives = alarms,
             Drop = bench.DropOf(judged),
             DropInterval = bench.DropIntervalOf(judged),
             Intervals = judged.Intervals,
@@ -266,6 +273,38 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
         using var session = OnnxRuntimeSession.Open(file, settings);
         return constant.ObjectionTo(session);
     }
+
+    /// <summary>The variant with a threshold of its own, judged again; as it is where its graph has none to move, which is said.</summary>
+    private ToldModel WithOwn(
+        ToldModel honest, OwnThreshold threshold, IQuantizationScheme scheme, string file, RuntimeSettings settings)
+    {
+        float end;
+        using (var session = OnnxRuntimeSession.Open(file, settings)) end = threshold.End(session);
+        if (threshold.Moved(honest.Model.Model, end) is not { } moved)
+            return honest with
+            {
+                Reasons = [.. honest.Reasons, "It has the float model's threshold: its score is no quotient by a constant any more."],
+            };
+        Save(moved, scheme, file);
+        return honest with
+        {
+            Model = honest.Model with { Model = moved },
+            Judged = bench.Tell(moved, scheme.Name, settings, cancellationToken),
+        };
+    }
+
+    /// <summary>Why normal samples that it calls anomalies speak against a variant; null where they do not, and of other tasks.</summary>
+    private string? FalseAlarmsOf(Judged judged, FalsePositives? alarms)
+    {
+        double? Rate(Judged of) => of.Figures.FirstOrDefault(figure => figure.Name == Metric.FalsePositiveRate.Name)?.Value;
+        var drop = request.Settings.MaximumDrop;
+        if (Rate(judged) is { } rate && Rate(bench.Baseline.Original) is { } original && request.HeldOut.Truth.Classes is { } labels)
+            return OwnThreshold.ObjectionTo(rate, original, bench.Baseline.Split.Report.Count(place => labels[place] == 0), drop);
+        return alarms is null || FalsePositivesOfFloat() is not { } ofFloat ? null
+            : OwnThreshold.ObjectionTo(alarms.Rate, ofFloat.Rate, alarms.Normal, drop);
+    }
+
+    private FalsePositives? FalsePositivesOfFloat() => request.Threshold?.Rate(bench.Baseline.Session);
 
     /// <summary>
     /// Returns to float what the runtime would dequantize at every run anyway, so that no integers slow it down; what cannot be

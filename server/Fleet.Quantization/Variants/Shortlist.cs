@@ -169,6 +169,7 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
                 ? new Scores { Metrics = figures, Samples = bench.Baseline.Travelling!.Count }
                 : null,
             Closeness = bench.Baseline.Original.Closeness,
+            FalsePositives = request.Threshold?.Rate(bench.Baseline.Session),
             Drop = bench.DropOf(bench.Baseline.Original),
             SpeedUp = _here ? 1 : null,
             Accepted = true,

@@ -19,6 +19,9 @@ internal sealed record VariantRequest(
     /// <summary>What a variant must be better than, whatever it may lose; null where nothing is.</summary>
     public ConstantAnswer? Constant { get; init; }
 
+    /// <summary>The threshold of what is told apart by one inside the graph; null for a variant to keep the float model's.</summary>
+    public OwnThreshold? Threshold { get; init; }
+
     /// <summary>When no further variant begins, and the search for each takes the best so far.</summary>
     public Deadline Deadline { get; init; } = Deadline.None;
 

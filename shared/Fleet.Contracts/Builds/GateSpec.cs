@@ -41,7 +41,8 @@ public sealed record GateSpec
 
     /// <summary>
     /// The gate of a variant the server measured as <paramref name="expected"/>: the first metric of the task that was measured,
-    /// against labels if there were any; the budget of its profile holds as well.
+    /// against labels if there were any; the budget of its profile holds as well. Of anomalies the share of normal samples above the
+    /// threshold is held too; without labels, the share of samples that are on the same side of it as by the float model.
     /// </summary>
     public ValidationGate For(ModelTask task, Scores expected, ProfileBudget? budget = null)
     {
@@ -50,9 +51,16 @@ public sealed record GateSpec
             MaximumLatencyP95 = new[] { MaximumLatencyP95, budget?.MaximumLatencyP95 }.Min(),
             MaximumMemoryBytes = new[] { MaximumMemoryBytes, budget?.MaximumMemoryBytes }.Min(),
         };
-        IEnumerable<Threshold> all = expected.Deciding(task) is { } decides
-            ? limits.Thresholds.Prepend(Threshold.Allowing(decides, AccuracyTolerance))
-            : limits.Thresholds;
+        // A ranking stays as it is where all scores are shifted, and what is told apart by a threshold does not.
+        Metric[] beside = task == ModelTask.Anomaly
+            ? expected[Metric.FalsePositiveRate] is null ? [Metric.Agreement] : [Metric.FalsePositiveRate]
+            : [];
+        IEnumerable<Threshold> all = [
+            .. expected.Deciding(task) is { } decides ? [Threshold.Allowing(decides, AccuracyTolerance)] : Array.Empty<Threshold>(),
+            .. beside.Where(metric => expected[metric] is not null)
+                .Select(metric => Threshold.Allowing(MetricValue.Of(metric, expected[metric]!.Value), AccuracyTolerance)),
+            .. limits.Thresholds,
+        ];
         return limits with { Thresholds = [.. (Thresholds ?? []).Concat(all).DistinctBy(threshold => threshold.Metric)] };
     }
 

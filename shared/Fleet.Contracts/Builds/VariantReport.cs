@@ -46,6 +46,9 @@ public sealed record VariantReport
     /// <summary>What the one to take for its profile does with each class; absent of others, and where there are no classes.</summary>
     public DecisionReport? Decisions { get; init; }
 
+    /// <summary>How often it calls a normal sample an anomaly, by a threshold of its own; absent of other tasks.</summary>
+    public FalsePositives? FalsePositives { get; init; }
+
     /// <summary>
     /// What a device measures of it on the samples that travel with a release, by the same scoring; absent where those are the
     /// samples that report.

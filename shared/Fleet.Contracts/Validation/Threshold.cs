@@ -39,7 +39,9 @@ public sealed record Threshold
             Units.Decibels => figure.Value - DecibelTolerance,
             _ => figure.Value - Math.Abs(figure.Value) * tolerance,
         },
-        Maximum = figure.Better == MetricDirection.Higher ? null : figure.Value + Math.Abs(figure.Value) * tolerance,
+        Maximum = figure.Better == MetricDirection.Higher ? null : figure.Unit == Units.Ratio
+            ? Math.Min(1, figure.Value + tolerance)
+            : figure.Value + Math.Abs(figure.Value) * tolerance,
     };
 
     /// <summary>The threshold for people, such as <c>Accuracy at least 0.959</c>.</summary>

@@ -70,6 +70,32 @@ public sealed class AnomalyDataTests : IDisposable
         Assert.Equal(["loud", "ok"], data.Kinds);
     }
 
+    [Theory]
+    [InlineData("0", "leak")]
+    [InlineData("0", "-1")]
+    [InlineData("1", "-1")]
+    [InlineData("ok", "7")]
+    public void Numbers_in_one_file_and_words_in_another_are_the_same_labels(string normal, string anomaly)
+    {
+        var train = Csv("train.csv", _ => normal, rows: 40, normal: normal);
+        var test = Csv("test.csv", row => row % 80 < 70 ? normal : anomaly, rows: 80);
+        var data = Load(train with { Test = test.Train });
+        Assert.Equal((70, 10), Counts(data.Test));
+        Assert.Equal((string[])[.. new[] { normal, anomaly }.Order(StringComparer.Ordinal)],
+            data.Kinds.Order(StringComparer.Ordinal));
+        // Files that are put together before anything is read of their labels.
+        Assert.Equal(0, Counts(data.Training).Anomalies);
+    }
+
+    [Fact]
+    public void Label_that_is_no_kind_of_sample_is_refused_where_its_file_has_it()
+    {
+        var train = Csv("train.csv", _ => "0", rows: 20);
+        var test = Csv("test.csv", row => row == 70 ? "0.5" : "0", rows: 80);
+        Assert.Contains("test.csv has the label 0.5 at line 72, which names no kind of sample",
+            Assert.Throws<BuildException>(() => Load(train with { Test = test.Train })).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Samples_that_nobody_labelled_are_normal()
     {

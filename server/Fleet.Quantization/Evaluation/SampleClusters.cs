@@ -28,13 +28,14 @@ internal sealed record SampleClusters(int Samples, IReadOnlyList<int[]> Places, 
     }
 
     /// <summary>
-    /// Every run of neighbours, the end followed by the beginning, about as long as the cube root of the samples' number (Politis and
-    /// Romano, A circular block-resampling procedure for stationary data, in Exploring the Limits of Bootstrap, 1992; the length: Hall,
-    /// Horowitz and Jing, On blocking rules for the bootstrap with dependent data, Biometrika 82, 1995).
+    /// Every run of neighbours, the end followed by the beginning (Politis and Romano, A circular block-resampling procedure for
+    /// stationary data, in Exploring the Limits of Bootstrap, 1992). A state carries an error on for hundreds of steps, so that a run is as
+    /// long as an automatic choice may make it: three roots of the samples' number, and a third of it at most (Politis and White, Automatic
+    /// block-length selection for the dependent bootstrap, Econometric Reviews 23, 2004).
     /// </summary>
     public static SampleClusters Blocks(int samples)
     {
-        var length = Math.Max(1, (int)Math.Round(Math.Cbrt(samples)));
+        var length = Math.Max(1, Math.Min((int)Math.Ceiling(3 * Math.Sqrt(samples)), samples / Bootstrap.FewestSamples));
         return new(samples, [
             .. Enumerable.Range(0, samples).Select(first => Enumerable.Range(first, length).Select(place => place % samples).ToArray()),
         ], Math.Max(1, samples / length));

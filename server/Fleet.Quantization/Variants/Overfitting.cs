@@ -33,7 +33,8 @@ internal sealed class Overfitting(
     public ToldModel Told(ControlledModel made, IReadOnlyList<string> returned)
     {
         var told = Tell(made);
-        if (!Contradicts(made.Judged, told)) return new ToldModel(made, told, Overfitted: false, []);
+        if (!Contradicts(made.Judged, told))
+            return new ToldModel(made, Reaching(told, made.Judged.Figure.Value), Overfitted: false, []);
         var contradiction = $"On the samples that chose it {Shown(made.Judged)}, on others {Shown(told)}";
         if (made.Techniques.Count > 0 || made.Calibrator != source.Calibrator)
         {
@@ -46,6 +47,18 @@ internal sealed class Overfitting(
         }
         return new ToldModel(made, told, Overfitted: true, [$"{contradiction}: it is fitted to the samples that chose it."]);
     }
+
+    /// <summary>
+    /// The figures with an interval that reaches what the samples that chose say, where they say less: that is, if anything, too good.
+    /// </summary>
+    internal static Judged Reaching(Judged told, double chosen) => told with
+    {
+        Intervals = [
+            .. told.Intervals.Select(interval => interval.Name != told.Figure.Name || !double.IsFinite(chosen) ? interval
+                : told.Figure.Better == MetricDirection.Higher ? interval with { Low = Math.Min(interval.Low, chosen) }
+                : interval with { High = Math.Max(interval.High, chosen) }),
+        ],
+    };
 
     /// <summary>
     /// True when the samples that chose tell more than those that report, by more than the scatter of both explains at a confidence of

@@ -193,7 +193,7 @@ internal sealed class ContestBenchmark : IDisposable
         where it does. Decibels are over all outputs against fp32 as given; their interval is a bootstrap's. Speeds are processor time,
         in pairs of calls with fp32 (above 1 is faster than fp32). Our files run with the settings that they name; the peer's run with
         none, and a second time with `session.x64quantprecision=1` where that is closer. What making took is of all processes, memory of
-        the largest. `--only MODEL` makes the rows of one model again and keeps the others.
+        the largest. `--only MODEL` makes the rows of one model again and keeps the others; `--only none` writes the text anew.
 
         The verdict on a file of the peer's: none of our files with as few bytes may be less close (told by the same draws of both), and the
         fastest of ours that is as close, fp32 as prepared among them, may not have less than 0.95 of its speed.
@@ -202,6 +202,8 @@ internal sealed class ContestBenchmark : IDisposable
 
         {table.Body()}
         {Losses(models, table)}
+
+        {PublishedFigures.Beside(table)}
         """);
 
     private static string Losses(ContestModel[] models, ContestTable table)

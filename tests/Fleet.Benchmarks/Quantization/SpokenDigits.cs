@@ -13,7 +13,20 @@ namespace Fleet.Benchmarks.Quantization;
 /// </summary>
 internal static class SpokenDigits
 {
-    private const int Rate = 16_000, Frames = 76, Step = 8, Bins = 32, Windows = 16, Width = 96;
+    private const int Frames = 76, Step = 8, Bins = 32, Windows = 16, Width = 96, ClipLength = 22 * Rate / 10;
+
+    /// <summary>Values of a second.</summary>
+    public const int Rate = 16_000;
+
+    /// <summary>Frames of a speech detector, one after the other, with values from -1 to 1.</summary>
+    public static float[] ForSpeech(int frames, int seed)
+    {
+        const int Context = 64, Step = SpeechFrames.Length - Context;
+        var values = new List<float>(new float[Context]);
+        var clips = (frames * Step + ClipLength - 1) / ClipLength;
+        foreach (var clip in Clips(clips, seed)) values.AddRange(clip.Select(value => value / 32768));
+        return [.. Enumerable.Range(0, frames).SelectMany(frame => values.GetRange(frame * Step, SpeechFrames.Length))];
+    }
 
     /// <summary>Samples for the embedding: a window of a mel spectrogram each.</summary>
     public static KeyValuePair<string, NpyArray>[][] ForEmbedding(string folder, string input, int count, int seed)
@@ -49,12 +62,12 @@ internal static class SpokenDigits
         for (var clip = 0; clip < count; clip++)
         {
             var values = new List<float>();
-            while (values.Count < 2.2 * Rate)
+            while (values.Count < ClipLength)
             {
                 values.AddRange(Doubled(files[random.Next(files.Length)]));
                 values.AddRange(new float[random.Next(Rate / 4)]);
             }
-            yield return [.. values.Take((int)(2.2 * Rate))];
+            yield return [.. values.Take(ClipLength)];
         }
     }
 

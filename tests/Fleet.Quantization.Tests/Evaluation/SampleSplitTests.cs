@@ -65,8 +65,10 @@ public sealed class SampleSplitTests
     public void Neighbours_of_a_sequence_are_drawn_together()
     {
         var clusters = SampleSplit.Of(Numbers(54), sequence: true).Clusters;
-        Assert.Equal((27, 9), (clusters.Places.Count, clusters.Drawn));
-        Assert.Equal([25, 26, 0], clusters.Places[25]);
+        Assert.Equal((27, 3), (clusters.Places.Count, clusters.Drawn));
+        Assert.Equal([25, 26, 0, 1, 2, 3, 4, 5, 6], clusters.Places[25]);
+        // A longer one has longer runs, and more of them.
+        Assert.Equal((30, 95), (SampleClusters.Blocks(1_000).Drawn * 3, SampleClusters.Blocks(1_000).Places[0].Length));
     }
 
     [Fact]

@@ -9,6 +9,7 @@ using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Requantization;
 using Fleet.Quantization.Samples;
 using Fleet.Quantization.Variants;
+using Microsoft.ML.OnnxRuntime;
 using DataType = Fleet.Quantization.Onnx.Protos.TensorProto.Types.DataType;
 
 namespace Fleet.Quantization;
@@ -165,10 +166,23 @@ public sealed class Quantizer(TimeProvider? time = null, DeviceFacts? machine = 
         var model = PreparedModel.Read(source.Onnx);
         var parameters = model.Graph.Initializer.Where(tensor => tensor.Is(DataType.Float) || tensor.Is(DataType.Float16))
             .Sum(tensor => tensor.Elements());
-        using var session = OnnxRuntimeSession.Open(source.Onnx);
+        using var session = Opened(source.Onnx);
         var inputs = ModelInput.WithTables(ModelInput.Of(session), model);
         var state = ModelState.Of(session, inputs, source.State ?? []);
         return (parameters, inputs, state, SyntheticShapes.For(source, session, inputs, state));
+    }
+
+    private static InferenceSession Opened(string path)
+    {
+        try
+        {
+            return OnnxRuntimeSession.Open(path);
+        }
+        catch (InvalidDataException e) when (e.InnerException is OnnxRuntimeException refused && !RuntimeRefusal.IsMemory(refused))
+        {
+            throw new InvalidDataException(
+                $"{e.Message.TrimEnd('.')}; make sure that the model loads in ONNX Runtime, and export it again.", e);
+        }
     }
 
     /// <summary>What a recipe asks for, of the model that it was written for.</summary>

@@ -14,10 +14,13 @@ internal static class SharedFiles
     /// <summary>The full path of a file that failed in use, under <c>../shared/cases/quantize</c>; skips the test without it.</summary>
     public static string RequireCase(string name)
     {
-        var path = Find("../cases/quantize/" + name);
+        var path = FindCase(name);
         Assert.SkipWhen(path is null, $"../shared/cases/quantize/{name} is not beside this repository.");
         return path;
     }
+
+    /// <summary>The same; null where there is no such file.</summary>
+    public static string? FindCase(string name) => Find("../cases/quantize/" + name);
 
     private static string? Find(string relative)
     {

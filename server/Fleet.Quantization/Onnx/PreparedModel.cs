@@ -14,6 +14,9 @@ internal sealed record PreparedModel(ModelProto Model)
     /// <summary>Per-channel QuantizeLinear and DequantizeLinear exist from this operator set on.</summary>
     private const long SmallestOpset = 13;
 
+    /// <summary>What the runtime calls the 32-bit copies of 16-bit values, before their name.</summary>
+    private const string InsertedCast = "InsertedPrecisionFreeCast_", InsertedNote = "cast node to cast from float16";
+
     /// <summary>An index over the graph.</summary>
     public OnnxGraph Graph { get; } = new(Model);
 
@@ -45,6 +48,7 @@ internal sealed record PreparedModel(ModelProto Model)
             }
             Clean(model, source);
             Scopes.MakeNamesUnique(model.Graph);
+            Scopes.RestoreNames(model.Graph, InsertedCast);
             Scopes.ShareConstants(model.Graph);
             ValueTypes.InferInto(model);
             if (model.StandardVersion() < SmallestOpset) OpsetUpgrade.To13(model);
@@ -105,7 +109,9 @@ internal sealed record PreparedModel(ModelProto Model)
         {
             // A person's note is a line. Several are where an exporter's source called the operator: often more bytes than a small model's
             // weights.
-            if (node.DocString.Contains('\n', StringComparison.Ordinal)) node.DocString = "";
+            // Nor is what the runtime writes on a Cast of its own a person's.
+            if (node.DocString.Contains('\n', StringComparison.Ordinal) || (node.Is("Cast") && node.DocString.StartsWith(InsertedNote,
+                StringComparison.Ordinal))) node.DocString = "";
             node.MetadataProps.Clear();
         }
     }

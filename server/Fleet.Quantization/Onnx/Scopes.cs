@@ -28,6 +28,30 @@ internal static class Scopes
     }
 
     /// <summary>
+    /// Takes a prefix from the names of values whose names without it are free, so that people find the layers that they know. Names
+    /// must be unique.
+    /// </summary>
+    public static void RestoreNames(GraphProto main, string prefix)
+    {
+        var taken = new HashSet<string>(Of(main).SelectMany(DefinedIn));
+        var kept = new HashSet<string>(Of(main).SelectMany(graph => graph.Input.Concat(graph.Output)).Select(value => value.Name));
+        var renamed = taken.Where(name => name.StartsWith(prefix, StringComparison.Ordinal) && !kept.Contains(name))
+            .Select(name => (name, Plain: name[prefix.Length..])).Where(pair => pair.Plain.Length > 0 && !taken.Contains(pair.Plain))
+            .ToDictionary(pair => pair.name, pair => pair.Plain);
+        if (renamed.Count == 0) return;
+        foreach (var graph in Of(main))
+        {
+            foreach (var tensor in graph.Initializer) tensor.Name = renamed.GetValueOrDefault(tensor.Name, tensor.Name);
+            foreach (var value in graph.ValueInfo) value.Name = renamed.GetValueOrDefault(value.Name, value.Name);
+        }
+        foreach (var node in NodesOf(main))
+        {
+            Rename(node.Input, renamed);
+            Rename(node.Output, renamed);
+        }
+    }
+
+    /// <summary>
     /// Keeps one copy of large constants that several graphs hold alike, in the main graph, where all of them can read it:
     /// folding leaves a copy of the same weights in each branch of an <c>If</c>. Names must be unique.
     /// </summary>

@@ -55,9 +55,11 @@ internal sealed class Int8WeightsScheme : IQuantizationScheme
         if (weights.Count == 0)
             throw new InvalidDataException("The model has no float weights large enough for 8-bit storage to save bytes.");
         var (renamed, taken) = (new Dictionary<string, string>(), new HashSet<string>(source.Model.Graph.Names));
+        var readers = Scopes.NodesOf(model.Graph).SelectMany(node => node.Input).CountBy(input => input).ToDictionary();
         foreach (var weight in weights)
         {
-            if (!weight.Readers.Any(keptFloat.Contains)) renamed[weight.Tensor.Name] = Store(weight, taken);
+            if (!weight.Readers.Any(keptFloat.Contains))
+                renamed[weight.Tensor.Name] = Store(weight, taken, shared: readers[weight.Tensor.Name] > 1);
             else if (!weight.Readers.Any(source.Held.Contains) && Halved(weight, taken) is { } half) renamed[weight.Tensor.Name] = half;
         }
         foreach (var node in Scopes.NodesOf(model.Graph))
@@ -68,18 +70,22 @@ internal sealed class Int8WeightsScheme : IQuantizationScheme
     }
 
     /// <summary>Puts the bytes in the place of the constant and returns the name of the float value made of them.</summary>
-    private static string Store(StoredWeight weight, HashSet<string> taken)
+    private static string Store(StoredWeight weight, HashSet<string> taken, bool shared)
     {
         var (home, tensor, axis, _) = weight;
         var quantized = weight.Balanced();
         string New(string kind) => Nodes.NewName(kind, taken);
         var (integers, scales, zeros, real) = (New("w"), New("s"), New("z"), New("d"));
         home.Initializer.Remove(tensor);
-        home.Initializer.Add(Tensors.Over(integers, quantized.Values, [.. tensor.Dims]));
-        home.Initializer.Add(Tensors.Of(scales, quantized.Scales, quantized.Scales.Length));
-        // Written down, and not shared: the runtime's pass behind session.x64quantprecision rewrites those that it finds, and of a weight
-        // without any it makes a file that does not load.
-        home.Initializer.Add(Tensors.Of(zeros, new sbyte[quantized.Scales.Length], quantized.Scales.Length));
+        // Zero points are written down, and not shared: the runtime's pass behind session.x64quantprecision rewrites those that it finds,
+        // and of a weight without any it makes a file that does not load. Of a signed weight that several read it makes a copy for each
+        // under one name, which does not load either; an unsigned one it leaves alone.
+        var count = quantized.Scales.Length;
+        home.Initializer.Add(!shared ? Tensors.Over(integers, quantized.Values, [.. tensor.Dims])
+            : Tensors.Of(integers, [.. quantized.Values.Select(value => (byte)(value ^ QdqWriter.UnsignedZero))], [.. tensor.Dims]));
+        home.Initializer.Add(Tensors.Of(scales, quantized.Scales, count));
+        home.Initializer.Add(!shared ? Tensors.Of(zeros, new sbyte[count], count)
+            : Tensors.Of(zeros, [.. Enumerable.Repeat(QdqWriter.UnsignedZero, count)], count));
         // They come before everything that reads the weight.
         var first = 0;
         home.Node.Insert(first++, Nodes.Node("DequantizeLinear", [integers, scales, zeros], [real]).With("axis", axis));

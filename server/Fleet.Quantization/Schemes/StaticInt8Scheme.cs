@@ -70,7 +70,7 @@ internal sealed class StaticInt8Scheme(string name, IntegerForm form, string suf
             throw new InvalidDataException(
                 $"{(stem.Count > 0 ? "Beyond the first layers, which this scheme keeps in float, the model" : "The model")} has no "
                     + $"{(form.Symmetric ? "ConvTranspose, " : "")}Conv, Gemm or MatMul with constant float weights outside If, Loop and "
-                    + "Scan, which is what static int8 quantizes.");
+                    + $"Scan, which is what static int8 quantizes.{MatrixProducts.Stacked(graph)}");
         var written = SharedWeights.Unsigned(QdqWriter.Write(
             graph, plan, form, source.RangesOf(plan.CalibratedValues, form), source.WeightScales));
         // TensorRT's rules know Q and DQ in front of convolutions and matrix products alone.

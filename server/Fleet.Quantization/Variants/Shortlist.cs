@@ -5,6 +5,9 @@ using Fleet.Contracts.Validation;
 using Fleet.Quantization.Choice;
 using Fleet.Quantization.Estimates;
 using Fleet.Quantization.Onnx;
+using Fleet.Quantization.Onnx.Protos;
+using Fleet.Quantization.Writing;
+using DataType = Fleet.Quantization.Onnx.Protos.TensorProto.Types.DataType;
 
 namespace Fleet.Quantization.Variants;
 
@@ -21,6 +24,7 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
     private readonly string _floatId = VariantMaker.FloatIdOf(profile);
     private readonly bool _here = bench.IsHere(profile);
     private readonly CostModel _costs = new(profile, bench.Timed);
+    private readonly Lazy<ModelProto?> _halved = new(() => HalvedOf(bench, request.ModelPath));
     private double? _floatCost;
 
     /// <summary>Marks what to take; the float model joins the variants where it is the choice.</summary>
@@ -136,10 +140,24 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
         };
     }
 
+    /// <summary>
+    /// The float model with weights of 16 bits, where it was given so and is larger now that they are floats; null elsewhere. It answers
+    /// as it did: the runtime makes floats of them when it loads it.
+    /// </summary>
+    private ModelProto? Halved => _halved.Value;
+
+    private static ModelProto? HalvedOf(Bench bench, string given)
+    {
+        var bytes = bench.Baseline.Bytes;
+        if (bytes <= OnnxFile.BytesOf(given) || bytes > OnnxFile.MaximumBytes) return null;
+        return Scopes.Of(OnnxFile.Load(given).Graph).Any(graph => graph.Initializer.Any(tensor => tensor.Is(DataType.Float16)))
+            ? KeptWeights.HalvedExactly(OnnxFile.Load(bench.FloatFile)) : null;
+    }
+
     private Candidate FloatCandidate()
     {
         var scores = bench.Float(_here, cancellationToken);
-        return new Candidate(_floatId, bench.Baseline.Bytes, bench.Baseline.Original.Figure)
+        return new Candidate(_floatId, Halved?.CalculateSize() ?? bench.Baseline.Bytes, bench.Baseline.Original.Figure)
         {
             IsFloat = true,
             GivenBytes = OnnxFile.BytesOf(request.ModelPath),
@@ -154,7 +172,7 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
     private VariantReport FloatVariant(bool alone)
     {
         var file = Path.Combine(request.OutputFolder, _floatId + ".onnx");
-        OnnxFile.Save(OnnxFile.Load(bench.FloatFile), file, request.LargestFile);
+        OnnxFile.Save(Halved ?? OnnxFile.Load(bench.FloatFile), file, request.LargestFile);
         var data = Artifacts.DataOf(file);
         return new VariantReport
         {
@@ -178,6 +196,8 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
                 alone ? "The float model itself: no variant was made."
                     : "The float model itself: no variant is both good enough and better by the goal.",
                 .. data is null ? Array.Empty<string>() : [VariantReasons.InTwoFiles(data)],
+                .. Halved is null ? Array.Empty<string>() : ["Its weights have 16 bits in the file, as they were given; the runtime makes "
+                    + "floats of them when it loads it."],
                 .. OrtOf(profile.Runtime, _floatId) is { } other ? [other] : Array.Empty<string>(),
             ],
         };

@@ -18,6 +18,9 @@ internal static class KeptWeights
     /// </summary>
     private const double LargestError = 0.001;
 
+    /// <summary>Fewer values than this take fewer bytes as they are than a Cast takes.</summary>
+    private const int SmallestExact = 32;
+
     /// <summary>The weights that are float in <paramref name="model"/>, the largest first.</summary>
     public static IReadOnlyList<StoredWeight> Of(ModelProto model)
         => [
@@ -45,6 +48,25 @@ internal static class KeptWeights
     {
         var taken = new HashSet<string>(new OnnxGraph(model).Names);
         foreach (var weight in Of(model).Where(weight => weight.Readers.All(operators.Contains))) Halve(weight.Home, weight.Tensor, taken);
+        return model;
+    }
+
+    /// <summary>
+    /// Stores constants that lose nothing by it in 16 bits, as they were before the float model was made; the model is changed and
+    /// returned.
+    /// </summary>
+    /// <param name="model">A model whose weights were 16-bit floats.</param>
+    public static ModelProto HalvedExactly(ModelProto model)
+    {
+        var taken = new HashSet<string>(new OnnxGraph(model).Names);
+        model.Graph.ValueInfo.Clear();
+        foreach (var home in Scopes.Of(model.Graph).ToArray())
+        {
+            foreach (var constant in home.Initializer.Where(one => one.Is(DataType.Float) && one.Elements() >= SmallestExact).ToArray())
+            {
+                if (constant.ToSingles().All(value => (float)(Half)value == value)) Halve(home, constant, taken);
+            }
+        }
         return model;
     }
 

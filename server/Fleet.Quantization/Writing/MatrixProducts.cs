@@ -12,6 +12,16 @@ internal static class MatrixProducts
         => graph.Graph.Node.Select(node => WeightedOperator.At(node, graph)).OfType<WeightedOperator>()
             .Where(product => product.Node.OpType is "MatMul" or "Gemm");
 
+    /// <summary>A sentence on products whose weight is a stack of matrices, which stay float; nothing where there are none.</summary>
+    public static string Stacked(OnnxGraph graph)
+    {
+        var stacked = graph.Graph.Node.Where(node => node.Is("MatMul"))
+            .FirstOrDefault(node => graph.Constant(node.InputAt(1)) is { Dims.Count: > 2 });
+        return stacked is null ? ""
+            : $" The weight of {stacked.Title()} has {graph.Constant(stacked.InputAt(1))!.Dims.Count} axes, a matrix for each place of a "
+                + "batch: int8-weights stores it as bytes.";
+    }
+
     /// <summary>
     /// A copy of the graph in which <paramref name="rewrite"/> has replaced each product that is not in <paramref name="keptFloat"/>.
     /// </summary>
@@ -21,7 +31,8 @@ internal static class MatrixProducts
     {
         var products = Of(graph).ToDictionary(product => product.Node.Output[0]);
         if (products.Count == 0)
-            throw new InvalidDataException($"The model has no MatMul or Gemm with constant float weights, which is what {what} quantizes.");
+            throw new InvalidDataException(
+                $"The model has no MatMul or Gemm with constant float weights, which is what {what} quantizes.{Stacked(graph)}");
         var rewriting = new Rewriting(graph);
         foreach (var node in graph.Graph.Node)
         {

@@ -1,10 +1,8 @@
 using Fleet.Contracts.Builds;
-using Fleet.Contracts.Devices;
+using Fleet.Contracts.Tensors;
 using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
-using Fleet.Quantization.Samples;
 using Fleet.Quantization.Tests.Models;
-using Fleet.Quantization.Variants;
 
 namespace Fleet.Quantization.Tests.Variants;
 
@@ -14,30 +12,43 @@ public sealed class BusyMachineTests
     private const int Runs = 5;
 
     /// <remarks>
-    /// A form that computes in float, at a quarter of the bytes: by the clock on the wall it was the faster or the slower of the two as
-    /// the load fell, and the float model was taken where it seemed slower.
+    /// Four runs on a busy machine chose four variants, among them one "1.49 times as fast" that computes in float as the model does.
     /// </remarks>
     [Fact]
-    public void Same_variant_is_chosen_five_times_while_every_processor_is_taken()
+    public void Same_command_chooses_the_same_variant_five_times_under_load_as_on_a_quiet_machine()
     {
         using var folder = new ScratchFolder();
-        var model = new GraphBuilder().Input("x", -1, 3, 24, 24).Weight("c1", 8, 3, 3, 3).Weight("c2", 16, 8, 3, 3).Weight("w", 6400, 10)
+        var model = Model(folder);
+        var samples = TinyModels.SamplesFor(OnnxFile.Load(model), 40, 3);
+        using (var file = File.Create(folder.File("samples.npz")))
+            NpzArchive.Write(file, [new("x", NpyArray.Of(samples.Inputs, 40, 3, 24, 24))]);
+        QuantizationReport Run(string name) => new Quantizer().Run(
+            new QuantizationRequest
+            {
+                Source = new SourceSpec { Onnx = model, Calibration = folder.File("samples.npz"), Validation = folder.File("samples.npz") },
+                Quantization = new QuantizationSpec { Profiles = [Profile], Effort = "fast" },
+            },
+            folder.File(name), new Progress<BuildProgress>(), TestContext.Current.CancellationToken);
+        var quiet = Run("quiet");
+        QuantizationReport[] loaded;
+        using (new Load()) loaded = [.. Enumerable.Range(0, Runs).Select(run => Run($"loaded{run}"))];
+
+        var told = string.Join("\n", loaded.Prepend(quiet).Select(report => string.Join(", ", report.Variants.Select(one
+            => FormattableString.Invariant($"{one.Id} {one.SpeedUp:0.000} {one.SpeedUpInterval}{(one.Chosen ? " *" : "")}")))));
+        var chosen = quiet.Variants.Single(variant => variant.Chosen).Id;
+        Assert.All(loaded, report => Assert.True(report.Variants.Single(variant => variant.Chosen).Id == chosen, told));
+        // What computes in float is no faster than the float model by more than can be told, whatever else runs.
+        Assert.All(loaded.SelectMany(report => report.Variants).Where(one => one is { Scheme: "int8-weights", SpeedUp: not null }),
+            variant => Assert.True(variant.SpeedUp < 1.15 && variant.SpeedUpInterval!.Holds(variant.SpeedUp.Value), told));
+        Assert.True(quiet.Variants.Count(variant => variant.SpeedUp is not null) >= 2, told);
+    }
+
+    private static string Profile => ThisMachine.Facts.Architecture == "arm64" ? "arm-cpu" : "x64";
+
+    private static string Model(ScratchFolder folder)
+        => new GraphBuilder().Input("x", -1, 3, 24, 24).Weight("c1", 8, 3, 3, 3).Weight("c2", 16, 8, 3, 3).Weight("w", 6400, 10)
             .Node("Conv", ["x", "c1"], "a").Node("Relu", ["a"], "b").Node("Conv", ["b", "c2"], "c").Node("Relu", ["c"], "d")
             .Node("Flatten", ["d"], "e").Node("MatMul", ["e", "w"], "y").Output("y", -1, 10).Save(folder);
-        var samples = TinyModels.SamplesFor(OnnxFile.Load(model), 40, 3);
-        using var load = new Load();
-        VariantReport[][] runs = [.. Enumerable.Range(0, Runs).Select(run => new VariantMaker(ThisMachine.Facts).Make(
-            new VariantRequest(model, samples.Feeds("x"), HeldOut.Of(samples.Feeds("x")),
-                VariantSettings.Of(new QuantizationSpec { Schemes = ["int8-weights"], MinimumSignalToNoise = 5 },
-                    [BuiltInProfiles.Find(ThisMachine.Facts.Architecture == "arm64" ? "arm-cpu" : "x64")!]),
-                folder.File($"out{run}")), new Progress<BuildProgress>(), TestContext.Current.CancellationToken).Variants.ToArray())];
-        var chosen = runs.Select(run => run.Single(variant => variant.Chosen).Scheme).ToArray();
-        var told = string.Join("; ", runs.Select(run => string.Join(", ", run.Select(
-            variant => FormattableString.Invariant($"{variant.Scheme} {variant.SpeedUp:0.000} {variant.SpeedUpInterval}")))));
-        Assert.True(chosen.Distinct().Count() == 1, $"{string.Join(", ", chosen)}: {told}");
-        Assert.All(runs.SelectMany(run => run).Where(variant => variant.Scheme != "fp32"),
-            variant => Assert.True(variant.SpeedUpInterval!.Holds(variant.SpeedUp!.Value)));
-    }
 
     [Fact]
     public void Processor_time_of_a_thread_does_not_grow_while_others_compute()

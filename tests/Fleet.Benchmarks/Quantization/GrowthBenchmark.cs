@@ -7,16 +7,16 @@ using Fleet.TestKit;
 
 namespace Fleet.Benchmarks.Quantization;
 
-/// <summary>Time and peak memory of <c>fleet models quantize</c> as samples and models grow.</summary>
+/// <summary>Processor time and peak memory of <c>fleet models quantize</c> as samples and models grow.</summary>
 internal static class GrowthBenchmark
 {
     public static async Task<string> RunAsync(CancellationToken cancellationToken)
     {
         var text = new StringBuilder(
             "`quantize --profile x64 --scheme int8-static-u8s8`, everything included: reading, preparing, calibrating, techniques, "
-                + "judging, timing. Memory is the largest VmHWM of the command's processes.\n\n");
+                + "judging, timing. Processor time is of all processes of the command; memory is the largest VmHWM of one.\n\n");
         using var folder = new TemporaryFolder();
-        text.AppendLine("| model | float bytes | calibration samples | of bytes each | seconds | peak MB |")
+        text.AppendLine("| model | float bytes | calibration samples | of bytes each | CPU seconds | peak MB |")
             .AppendLine("|---|---:|---:|---:|---:|---:|");
         foreach (var samples in new[] { 16, 64, 256, 512 })
         {
@@ -49,7 +49,7 @@ internal static class GrowthBenchmark
                 ], cancellationToken);
             var peak = cost.LargestProcess / 1024.0 / 1024.0;
             text.AppendLine(CultureInfo.InvariantCulture,
-                $"| {name} | {new FileInfo(model).Length:N0} | {samples} | {each:N0} | {cost.Wall.TotalSeconds:0.0} | {peak:0} |");
+                $"| {name} | {new FileInfo(model).Length:N0} | {samples} | {each:N0} | {cost.Processor.TotalSeconds:0.0} | {peak:0} |");
             Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name}, {samples} samples: {peak:0} MB"));
         }
     }

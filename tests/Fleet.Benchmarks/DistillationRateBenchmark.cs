@@ -79,7 +79,7 @@ internal static class DistillationRateBenchmark
         }
         var distillation = new DistillationSpec { Training = spec };
         using var model = new OnnxTeacher(path, [1, 28, 28], Classes);
-        using var answers = new TeacherOutputs(model, samples, [], Augmentation.Of(spec, 1), 1, Path.Combine(folder, name),
+        using var answers = new TeacherOutputs(model, samples, [], Augmentation.Of(spec, samples, 1), 1, Path.Combine(folder, name),
             maximumBytes: name == Cases[1] ? TeacherOutputs.MaximumBytes : 0);
         // Asked once, before the clock runs.
         using (TorchSharp.torch.NewDisposeScope()) answers.Of(0, [0], network.Device, cancellationToken);

@@ -46,6 +46,14 @@ public sealed partial class BuildSpecRulesTests
         ["a shape without extent"] = (
             spec => spec with { Teacher = new TeacherSpec { Onnx = "t.onnx", Input = new TeacherInput { Shape = [0] } } },
             "teacher.input.shape must hold positive extents"),
+        ["more rows than a window has"] = (
+            spec => Data(spec, data => data with
+            {
+                Kind = "series",
+                Train = "x",
+                LabelColumn = "y",
+                Series = new SeriesSpec { Window = 30, MinimumRows = 31 },
+            }), "data.series.minimumRows 31 must be within 1 and data.series.window, 30"),
         ["a limit that is not there"] = (
             spec => Data(spec, data => data with
             {

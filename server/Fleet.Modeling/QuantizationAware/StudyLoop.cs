@@ -29,7 +29,7 @@ internal sealed class StudyLoop : IDisposable
         var spec = settings.Training;
         (_student, _phases, _settings) = (student, phases, settings);
         _companion = phases.Select(phase => phase.Companion).OfType<TrainableGraph>().Distinct().SingleOrDefault();
-        _batches = new Batches(training, Course.Of(spec, training.Count).BatchSize, Augmentation.Of(spec, settings.Seed), CPU,
+        _batches = new Batches(training, Course.Of(spec, training.Count).BatchSize, Augmentation.Of(spec, training, settings.Seed), CPU,
             spec.Sampling == "balanced");
         _ofLabels = LabelLoss.Of(training.Labels, spec);
         _optimizer = Optimizer(student, spec);

@@ -1,12 +1,13 @@
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Inputs;
 using Fleet.Modeling.Data;
+using Fleet.Modeling.Students;
 
 namespace Fleet.Modeling.Training;
 
 /// <summary>
 /// Variations of a sample that keep its class: images are moved by up to a twelfth of their extent, edges empty, and half of
-/// them mirrored; the gain of signals changes, and they are rotated in time; of a text each piece is hidden with a chance of one in
+/// them mirrored; the gain of signals changes, and they are rotated in time, or they are disturbed by noise; of a text each piece is hidden with a chance of one in
 /// ten; features of sound are <see cref="SpectrumViews"/>; a row of a table stays as it is. A view is a function of seed, sample
 /// and number, so that a teacher can be asked about exactly the view its student sees.
 /// </summary>
@@ -21,12 +22,32 @@ internal sealed record Augmentation(bool Enabled, bool Mirror, int Seed)
     /// <summary>True: parts of features of sound are hidden.</summary>
     public bool Mask { get; init; } = true;
 
+    /// <summary>
+    /// Deviation of each channel of the samples that are learned from: signals are disturbed by shares of it; null: they are not.
+    /// </summary>
+    public float[]? Disturbed { get; init; }
+
+    /// <summary>
+    /// Share of a channel's deviation by which each of its values is disturbed, and all of them together: of two units of one kind the same
+    /// sensor reads the same no more exactly than that.
+    /// </summary>
+    private const float NoiseShare = 0.33f;
+
     /// <summary>Share of a text's pieces that a view hides.</summary>
     private const double HiddenShare = 0.1;
 
     /// <summary>The augmentation of a training run.</summary>
-    public static Augmentation Of(TrainingSpec spec, int seed)
-        => new(spec.Augment == true, spec.Mirror != false, seed) { Rotate = spec.Rotate != false, Mask = spec.Mask != false };
+    /// <param name="spec">What is asked for.</param>
+    /// <param name="training">What is learned from.</param>
+    /// <param name="seed">Seed of the views.</param>
+    public static Augmentation Of(TrainingSpec spec, SampleSet training, int seed)
+        => new(spec.Augment == true, spec.Mirror != false, seed)
+        {
+            Rotate = spec.Rotate != false,
+            Mask = spec.Mask != false,
+            Disturbed = spec is { Augment: true, Noise: true }
+                ? [.. Normalization.Measure(training).Scale.Select(scale => 1 / scale)] : null,
+        };
 
     /// <summary>Writes view <paramref name="view"/> of sample <paramref name="index"/>; view 0 is the sample as it is.</summary>
     public void Write(SampleSet samples, int index, int view, Span<float> destination)
@@ -48,6 +69,7 @@ internal sealed record Augmentation(bool Enabled, bool Mirror, int Seed)
         var random = RandomOf(index, view);
         if (tokens) Text(sample, destination, random);
         else if (shape.Count == 3) Image(sample, shape, destination, random);
+        else if (shape.Count == 2 && Disturbed is { } deviations) Disturb(sample, shape[1], deviations, destination, random);
         else if (shape.Count == 2) Signal(sample, shape, destination, random);
         else sample.CopyTo(destination);
     }
@@ -80,6 +102,21 @@ internal sealed record Augmentation(bool Enabled, bool Mirror, int Seed)
     }
 
     private static int Shift(int extent, Random random) => random.Next(-(extent / 12), extent / 12 + 1);
+
+    private static void Disturb(ReadOnlySpan<float> sample, int length, float[] deviations, Span<float> destination, Random random)
+    {
+        for (var channel = 0; channel < deviations.Length; channel++)
+        {
+            var size = NoiseShare * deviations[channel];
+            var offset = size * Normal(random);
+            for (var place = channel * length; place < (channel + 1) * length; place++)
+                destination[place] = sample[place] + offset + size * Normal(random);
+        }
+    }
+
+    // The angle and the radius of a point of a plane whose coordinates are normal (Box, Muller, 1958).
+    private static float Normal(Random random)
+        => MathF.Sqrt(-2 * MathF.Log(1 - random.NextSingle())) * MathF.Cos(2 * MathF.PI * random.NextSingle());
 
     private void Signal(ReadOnlySpan<float> sample, IReadOnlyList<int> shape, Span<float> destination, Random random)
     {

@@ -16,6 +16,8 @@ internal static class AugmentationTrials
 {
     private const int FoldCount = 3, Steps = 300;
 
+    private const string Disturbed = "noise";
+
     /// <summary>Most that a sample counts, of the loss of not knowing anything.</summary>
     private const double MostOfChance = 2;
 
@@ -74,7 +76,8 @@ internal static class AugmentationTrials
     /// <summary>What may be done to samples of this kind, nothing first where nobody asked for something.</summary>
     public static (string Name, TrainingSpec Spec)[] Candidates(TrainingSpec asked, SampleSet training)
     {
-        TrainingSpec Set(bool augment, bool more) => asked with { Augment = augment, Mirror = more, Rotate = more, Mask = more };
+        TrainingSpec Set(bool augment, bool more, bool noise = false)
+            => asked with { Augment = augment, Mirror = more, Rotate = more, Mask = more, Noise = noise };
         bool? moreAsked;
         (string Plain, string? More) names;
         if (training.Labels is BoxLabels or AnomalyLabels) return [("none", Set(false, false))];
@@ -87,13 +90,18 @@ internal static class AugmentationTrials
             _ => (("none", (string?)null), false),
         };
         if (names.Plain == "none") return [("none", Set(asked.Augment == true, false))];
+        var isSignal = training is { Vocabulary: null, IsSpectrum: false, SampleShape.Count: 2 };
+        if (isSignal && asked is { Augment: not false, Noise: true }) (names, moreAsked) = ((Disturbed, null), false);
+        // What a spec says of gain and rotation is not left open by what it does not say of noise.
+        var triesNoise = isSignal && asked is { Augment: not false, Rotate: null, Noise: null };
         return
         [
             .. asked.Augment != true ? [("none", Set(false, false))] : Array.Empty<(string, TrainingSpec)>(),
             .. asked.Augment != false && moreAsked != true
-                ? [(names.Plain, Set(true, false))] : Array.Empty<(string, TrainingSpec)>(),
+                ? [(names.Plain, Set(true, false, names.Plain == Disturbed))] : Array.Empty<(string, TrainingSpec)>(),
             .. asked.Augment != false && moreAsked != false
                 ? [(names.More!, Set(true, true))] : Array.Empty<(string, TrainingSpec)>(),
+            .. triesNoise ? [(Disturbed, Set(true, false, true))] : Array.Empty<(string, TrainingSpec)>(),
         ];
     }
 

@@ -30,7 +30,7 @@ internal static class TrainingLoop
         network.MoveTo(TrainingDevice.Choose(spec.Device));
         var course = Course.Of(spec, training.Count);
         var batches = new Batches(
-            training, course.BatchSize, Augmentation.Of(spec, phase.Seed), network.Device, spec.Sampling == "balanced");
+            training, course.BatchSize, Augmentation.Of(spec, training, phase.Seed), network.Device, spec.Sampling == "balanced");
         var objective = phase.Objective ?? LabelObjective.Of(training, spec);
         using var optimizer = Optimizer([.. network.parameters(), .. objective.Parameters], spec);
         var plan = new EpochPlan([(phase.Name, course.Epochs)], spec.LearningRate, [optimizer])

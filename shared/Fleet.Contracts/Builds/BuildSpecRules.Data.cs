@@ -152,6 +152,8 @@ public static partial class BuildSpecRules
         problems.Require(series.Channels is not { Count: 0 },
             "data.series.channels must name at least one column; leave it out for every column that changes.");
         problems.Require(series.Window is >= 1 and <= 65_536, $"data.series.window {series.Window} must be within 1..65536.");
+        problems.Require(series.MinimumRows is null || series.MinimumRows >= 1 && series.MinimumRows <= series.Window,
+            $"data.series.minimumRows {series.MinimumRows} must be within 1 and data.series.window, {series.Window}.");
         problems.Require(series.Step is >= 1 and <= 65_536, $"data.series.step {series.Step} must be within 1..65536.");
         problems.Require(series.MaximumRemaining is null or >= 1,
             $"data.series.maximumRemaining {series.MaximumRemaining} must be at least 1.");

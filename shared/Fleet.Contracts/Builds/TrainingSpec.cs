@@ -48,6 +48,13 @@ public sealed record TrainingSpec
     /// </summary>
     public bool? Mask { get; set; }
 
+    /// <summary>
+    /// With <see cref="Augment"/>: in place of another gain and a rotation, every value of a signal is disturbed, and each channel as a
+    /// whole, by noise of a third of the channel's deviation. For sensors whose zero means nothing, such as temperatures, where a gain
+    /// makes values that no machine has; absent: tried as well.
+    /// </summary>
+    public bool? Noise { get; set; }
+
     /// <summary>Share of every label that is spread over all classes, 0 to 1 (Szegedy et al., arXiv 1512.00567).</summary>
     public double LabelSmoothing { get; init; }
 

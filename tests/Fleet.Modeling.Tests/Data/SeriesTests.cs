@@ -52,6 +52,14 @@ public sealed class SeriesTests : IDisposable
     }
 
     [Fact]
+    public void Windows_of_a_unit_that_has_hardly_begun_repeat_its_first_row_where_that_is_asked()
+    {
+        var (samples, _) = SeriesFiles.ReadTraining(Units("train.txt", 4), Remaining with { MinimumRows = 2 }, null);
+        Assert.Equal([102, 103, 104, 101, 102, 103, 101, 101, 102], samples.Inputs);
+        Assert.Equal([0, 1, 2], samples.Labels.Values);
+    }
+
+    [Fact]
     public void Held_out_units_are_judged_at_their_last_row_by_the_file_of_labels()
     {
         var samples = SeriesFiles.ReadHeldOut(Units("test.txt", 4, 5), Table("rul.txt", "112 ", "98"), Remaining, null, ["3"]);

@@ -1,3 +1,5 @@
+using Fleet.Contracts.Builds;
+using Fleet.Modeling.Data;
 using Fleet.Modeling.Training;
 
 namespace Fleet.Modeling.Tests.Training;
@@ -9,6 +11,32 @@ public sealed class AugmentationTests
         var destination = new float[sample.Length];
         new Augmentation(Enabled: true, mirror, seed).Write(sample, shape, destination, index, view);
         return destination;
+    }
+
+    [Fact]
+    public void Noise_follows_the_deviation_of_each_channel_and_moves_it_as_a_whole()
+    {
+        const int Length = 500, Views = 200;
+        // One channel deviates a thousandfold as much as the other, far from zero.
+        var random = new Random(3);
+        float[] values = [.. Enumerable.Range(0, 4 * Length).Select(at => at / Length % 2 == 0
+            ? 600 + random.NextSingle() : 9000 + 1000 * random.NextSingle())];
+        var samples = new SampleSet(values, [2, Length], new long[] { 0, 1 });
+        var augmentation = Augmentation.Of(new TrainingSpec { Augment = true, Noise = true }, samples, seed: 1);
+        var disturbed = new float[2 * Length];
+        var offsets = new List<double>[] { [], [] };
+        for (var view = 1; view <= Views; view++)
+        {
+            augmentation.Write(samples, 0, view, disturbed);
+            for (var channel = 0; channel < 2; channel++)
+            {
+                double[] by = [.. Enumerable.Range(channel * Length, Length).Select(at => (double)disturbed[at] - values[at])];
+                var deviation = 0.2887 * (channel == 0 ? 1 : 1000);
+                offsets[channel].Add(by.Average() / deviation);
+                Assert.InRange(Math.Sqrt(by.Average(one => (one - by.Average()) * (one - by.Average()))) / deviation, 0.28, 0.38);
+            }
+        }
+        Assert.All(offsets, ofChannel => Assert.InRange(Math.Sqrt(ofChannel.Average(one => one * one)), 0.28, 0.38));
     }
 
     [Fact]

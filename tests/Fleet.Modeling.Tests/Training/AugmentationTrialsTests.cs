@@ -22,7 +22,7 @@ public sealed class AugmentationTrialsTests
         var trials = AugmentationTrials.Run(new TrainingSpec(), Families.Student("conv1d", 4, [1, 48], new Classifier(2)), data,
             Normalization.Measure(data.Training), seed: 1, new Progress(new IgnoredProgress(), "", 0, 1),
             TestContext.Current.CancellationToken);
-        Assert.Equal(["none", "gain", "gain and rotation"], trials.Select(trial => trial.Name));
+        Assert.Equal(["none", "gain", "gain and rotation", "noise"], trials.Select(trial => trial.Name));
         var used = Assert.Single(trials, trial => trial.Used);
         Assert.Equal(trials.Min(trial => trial.Loss), used.Loss);
         Assert.Equal(anywhere, used.Name == "gain and rotation");
@@ -47,6 +47,23 @@ public sealed class AugmentationTrialsTests
         var said = AugmentationTrials.With(spec, images, []);
         Assert.Equal(augment, said.Augment);
         if (augment == true) Assert.Equal(mirror, said.Mirror);
+    }
+
+    [Theory]
+    [InlineData(null, null, null, "none, gain, gain and rotation, noise")]
+    [InlineData(true, null, null, "gain, gain and rotation, noise")]
+    [InlineData(null, null, false, "none, gain, gain and rotation")]
+    [InlineData(null, null, true, "none, noise")]
+    [InlineData(true, null, true, "noise")]
+    [InlineData(true, false, null, "gain")]
+    [InlineData(false, null, true, "none")]
+    public void Noise_is_tried_on_signals_unless_the_spec_says(bool? augment, bool? rotate, bool? noise, string expected)
+    {
+        var spec = new TrainingSpec { Augment = augment, Rotate = rotate, Noise = noise };
+        var signals = new SampleSet(new float[4 * 16], [2, 8], new long[] { 0, 1, 0, 1 });
+        var candidates = AugmentationTrials.Candidates(spec, signals);
+        Assert.Equal(expected, string.Join(", ", candidates.Select(candidate => candidate.Name)));
+        Assert.All(candidates, candidate => Assert.Equal(candidate.Name == "noise", candidate.Spec.Noise));
     }
 
     [Fact]

@@ -99,7 +99,7 @@ public sealed class ImbalanceTests
         var samples = new SampleSet(new float[100], [1], labels);
         int[] Drawn(int epoch, bool isBalanced = true)
             => [
-                .. new Batches(samples, 10, Augmentation.Of(new TrainingSpec(), 1), CPU, isBalanced).Of(epoch)
+                .. new Batches(samples, 10, Augmentation.Of(new TrainingSpec(), samples, 1), CPU, isBalanced).Of(epoch)
                     .SelectMany(one => one.Indices),
             ];
         var counts = Drawn(0).CountBy(sample => labels.Numbers[sample]).ToDictionary(count => count.Key, count => count.Value);

@@ -97,7 +97,7 @@ public sealed class RegressionTests : IDisposable
         };
         using var student = Untrained(6, 2);
         using var answers = new TeacherOutputs(teacher, Data.Training, LossSum.TeacherFeatures(distillation, Data.Training.Labels),
-            Augmentation.Of(Spec, 1), 1, _folder["outputs"]);
+            Augmentation.Of(Spec, Data.Training, 1), 1, _folder["outputs"]);
         using var losses = new LossSum(distillation, student.Plan.Features(), answers.Features, 1, Data.Training.Labels, 1, CPU);
         Train(student, Spec, new TeacherObjective(answers, losses));
         Assert.InRange(Error(student), 0, Error(trained) + 40);

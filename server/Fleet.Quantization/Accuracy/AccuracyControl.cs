@@ -246,8 +246,8 @@ internal sealed class AccuracyControl(
     }
 
     /// <summary>
-    /// What suits a model, as the first of the schemes found that round it alike: what its layers compute and how that is distributed is the
-    /// same for all of them, and to try each technique and calibrator again took a fifth of what PP-OCRv4's detector takes.
+    /// What suits a model, as the first of the schemes found that round it alike: what its layers compute and how that is distributed is
+    /// the same for all of them, and to try each technique and calibrator again took a fifth of what PP-OCRv4's detector takes.
     /// </summary>
     private sealed class Suitable
     {

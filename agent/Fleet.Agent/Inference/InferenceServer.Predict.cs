@@ -11,6 +11,12 @@ internal sealed partial class InferenceServer
     internal const int LargeRequest = 1024 * 1024;
 
     /// <summary>
+    /// Values, lists, objects and keys of a request for predictions, of which each takes twelve bytes of memory while it is read, and as
+    /// many again while room for more is found: a few tens of megabytes in all.
+    /// </summary>
+    internal const int MostParts = 2 * 1024 * 1024;
+
+    /// <summary>
     /// JSON takes up to 24 bytes of memory for three of its own while it is read: large requests are read one after another, others not
     /// more at once than run.
     /// </summary>
@@ -62,6 +68,7 @@ internal sealed partial class InferenceServer
         JsonDocument request;
         try
         {
+            if (body.Written.Length > LargeRequest) RequireParts(body);
             request = JsonDocument.Parse(body.Written);
         }
         catch (JsonException e)
@@ -82,6 +89,18 @@ internal sealed partial class InferenceServer
         }
         request.Dispose();
         throw InferenceException.Malformed("""The request must be an object with a list: {"instances": [...]}.""");
+    }
+
+    // Counted before anything is kept of them: 32 MiB of empty lists would take 270 MB, and as much again while they grow.
+    private static void RequireParts(PooledBuffer body)
+    {
+        var reader = new Utf8JsonReader(body.Written.Span);
+        for (var parts = 0; reader.Read(); parts++)
+        {
+            if (parts == MostParts)
+                throw InferenceException.Malformed($"The request holds more than {MostParts:N0} values, lists and keys. Ask in several "
+                    + "requests; /v2/models/NAME/infer takes more values at once, as binary data.");
+        }
     }
 
     private async Task PredictAsync(

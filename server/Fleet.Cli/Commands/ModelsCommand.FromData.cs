@@ -104,6 +104,12 @@ internal static partial class ModelsCommand
                 {
                     Code = ExitCode.Usage,
                 };
+            if (IsAnomaly(call) && call.Get(_minutes) is not null)
+                throw new FleetException("--minutes bounds a search, and --task anomaly searches no student: leave "
+                    + "--minutes out.")
+                {
+                    Code = ExitCode.Usage,
+                };
             var profiles = call.Get(_profile) is { } named ? ProfileArguments.Of(named)
                 : call.Get(_device) is { } device ? [await ProfileOfAsync(call, device, cancellationToken)]
                 : [RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? BuiltInProfiles.ArmCpu : BuiltInProfiles.X64];

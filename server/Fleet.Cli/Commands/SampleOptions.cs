@@ -1,5 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
+using Fleet.Cli.Client;
+using Fleet.Cli.Terminal;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Tasks;
 
@@ -8,6 +10,9 @@ namespace Fleet.Cli.Commands;
 /// <summary>The options that name data in place of a spec: each sets one key of <c>data</c>.</summary>
 internal sealed class SampleOptions
 {
+    /// <summary>Folders that a message names.</summary>
+    private const int MostKinds = 8;
+
     private readonly Option<string?> _data;
     private readonly Option<string?> _label = Named("--label", "COLUMN", "With --data: what is predicted.");
     private readonly Option<string?> _input = Named("--input", "COLUMN", "With --data: column of texts [default: found out].");
@@ -28,7 +33,8 @@ internal sealed class SampleOptions
 
     private readonly Option<ModelTask?> _task = TaskOption.Create();
     private readonly Option<string?> _normal = Named("--normal", "LABELS",
-        "With --data and --task anomaly: labels of normal samples, as ok,idle [default: 0 where --label names a column, else all].");
+        "With --data and --task anomaly: labels of normal samples, as ok,idle; needed where there is a folder a class [default: 0 where "
+            + "--label names a column, else all].");
     private readonly Option<Preprocessing?> _preprocess = PreprocessingOption.Create("what is left out follows from the files.");
 
     /// <summary>Those that say something of the data, with the key that says it in a spec.</summary>
@@ -65,6 +71,7 @@ internal sealed class SampleOptions
         var path = Path.GetFullPath(parsed.GetValue(_data)!);
         // Where nobody says which samples are normal, all of them are.
         var areNormal = task == ModelTask.Anomaly && normal is null && label is null && more is null;
+        if (areNormal) RequireNoKinds(path);
         return new DataSpec
         {
             Kind = parsed.GetValue(_kind) ?? DataSpec.Auto,
@@ -80,6 +87,22 @@ internal sealed class SampleOptions
             Anomaly = normal is null ? null
                 : new AnomalySpec { Normal = normal.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) },
             Preprocessing = parsed.GetValue(_preprocess),
+        };
+    }
+
+    // A folder a class says itself that its samples are of several kinds.
+    private static void RequireNoKinds(string path)
+    {
+        if (!Directory.Exists(path)) return;
+        string[] kinds = [
+            .. Directory.EnumerateDirectories(path).Select(folder => Path.GetFileName(folder)).Order(StringComparer.Ordinal),
+        ];
+        if (kinds.Length < 2) return;
+        var listed = string.Join(", ", kinds.Take(MostKinds)) + (kinds.Length > MostKinds ? ", …" : "");
+        throw new FleetException($"{path} has the folders {listed}, and --task anomaly learns from normal samples alone: name those of "
+            + $"normal samples in --normal, such as --normal {kinds[0]}, or all of them where all are normal.")
+        {
+            Code = ExitCode.Usage,
         };
     }
 

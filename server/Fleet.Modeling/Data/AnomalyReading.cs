@@ -73,6 +73,10 @@ internal sealed class AnomalyReading
     /// <param name="judged">The labels of the test samples.</param>
     public IEnumerable<string> Notes(DataSpec spec, RawSamples train, int learned, AnomalyLabels judged)
     {
+        if (spec.IsUnlabelled)
+            yield return string.Create(CultureInfo.InvariantCulture,
+                $"All {train.Labels.Count:N0} samples of {train.Source} are taken as normal, whatever labels they have: ")
+                + "where some are not, give them as data.train and name the labels of the others in data.anomaly.normal (--normal).";
         if (spec.Anomaly?.Normal is null && Kinds.Count > 1)
             yield return $"Label 0 is taken as normal, {Kinds[1]} as an anomaly; data.anomaly.normal says otherwise.";
         var given = train.Labels.AreNone ? 0 : Labels(train).Anomalies;

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Inputs;
@@ -9,6 +10,9 @@ namespace Fleet.Modeling.Data;
 internal static class DataSummary
 {
     private const int MaximumChannels = 256, MaximumExamples = 6, MaximumFields = 12;
+
+    /// <summary>Letters of an example's text, of a field of its row, and of its label: more is no example any more.</summary>
+    private const int MostOfText = 400, MostOfField = 60, MostOfLabel = 80;
 
     /// <summary>Values of an example along an axis: a line of a terminal, and columns and rows of a picture.</summary>
     private const int LineLength = 60, PictureSide = 24;
@@ -97,11 +101,13 @@ internal static class DataSummary
                     .Select(column => known.Values[sample * known.Columns + column].ToString("0.####", CultureInfo.InvariantCulture))),
                 _ => null,
             };
+            label = Shortened(label, MostOfLabel);
             if (training.Vocabulary is { } vocabulary)
             {
                 var pieces = training.Sample(sample).ToArray().Where(number => number != Vocabulary.Padding);
-                yield return new SampleView([], [], label, string.Join(' ', pieces.Select(number => vocabulary.Pieces[(int)number]))
-                    .Replace(" ##", "", StringComparison.Ordinal));
+                yield return new SampleView([], [], label, Shortened(
+                    string.Join(' ', pieces.Select(number => vocabulary.Pieces[(int)number])).Replace(" ##", "", StringComparison.Ordinal),
+                    MostOfText));
                 continue;
             }
             if (data.Table is { } plan)
@@ -126,9 +132,9 @@ internal static class DataSummary
             var own = values[..width];
             values = values[width..];
             var isMissing = column.TellsMissing && own[^1] == 1;
-            fields.Add($"{column.Name} " + column.Kind switch
+            fields.Add($"{Shortened(column.Name, MostOfField)} " + column.Kind switch
             {
-                TableColumnKind.Category => own.IndexOf(1f) is >= 0 and var word ? column.Words[word] : "–",
+                TableColumnKind.Category => own.IndexOf(1f) is >= 0 and var word ? Shortened(column.Words[word], MostOfField) : "–",
                 _ when isMissing => "–",
                 TableColumnKind.Date => ColumnReader.Day(own[0]).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
                 _ => own[0].ToString("0.####", CultureInfo.InvariantCulture),
@@ -136,6 +142,11 @@ internal static class DataSummary
         }
         return string.Join(", ", fields) + (plan.Columns.Count > MaximumFields ? ", …" : "");
     }
+
+    /// <summary>The first letters, and a sign that there are more.</summary>
+    [return: NotNullIfNotNull(nameof(text))]
+    private static string? Shortened(string? text, int most)
+        => text is null || text.Length <= most ? text : $"{text[..(char.IsHighSurrogate(text[most - 2]) ? most - 2 : most - 1)]}…";
 
     private static SampleView Thinned(string? label, int[] shape, ReadOnlySpan<float> values)
     {

@@ -37,11 +37,17 @@ internal static class Splits
         var (kept, part) = byTime
             ? (Enumerable.Range(0, normal.Length - Rounded(normal.Length * share)).ToArray(),
                 Enumerable.Range(normal.Length - Rounded(normal.Length * share), Rounded(normal.Length * share)).ToArray())
-            : CutNumbers(samples.Pick(normal), share, random);
-        var drawn = SubsetNumbers(samples.Pick(anomalies), part.Length, random);
+            : CutNumbers(WithoutInputs(samples, normal), share, random);
+        var drawn = SubsetNumbers(WithoutInputs(samples, anomalies), part.Length, random);
         return (samples.Pick([.. kept.Select(place => normal[place])]),
             samples.Pick(Mixed([.. part.Select(place => normal[place]), .. drawn.Select(place => anomalies[place])], random)));
     }
+
+    // Who only counts through samples needs no copy of their values.
+    private static SampleSet WithoutInputs(SampleSet samples, int[] numbers) => new([], samples.SampleShape, samples.Labels.Pick(numbers))
+    {
+        Origins = samples.Origins is { } origins ? Array.ConvertAll(numbers, number => origins[number]) : null,
+    };
 
     /// <summary>Normal samples alone.</summary>
     public static SampleSet Normal(SampleSet samples)

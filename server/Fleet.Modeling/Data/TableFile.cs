@@ -142,7 +142,11 @@ internal sealed record TableFile(
         try
         {
             // To the end: one field that does not close its quotes makes them text.
-            return CsvReader.Read(new StringReader(text), '\t').ToArray().Length > 0;
+            var records = CsvReader.Read(new StringReader(text), '\t').Count();
+            // Quotes of several lines that happen to pair swallow the lines between them. Where each line has as many fields as all others
+            // when they are text, they are text.
+            string[] lines = [.. text.Split('\n').Select(line => line.TrimEnd('\r')).Where(line => line.Length > 0)];
+            return records == lines.Length || lines.DistinctBy(line => line.Count(letter => letter == '\t')).Count() > 1;
         }
         catch (FormatException)
         {

@@ -16,6 +16,18 @@ internal static class TextColumns
     /// <summary>The label column of samples that name none, and a usual name of the texts.</summary>
     private const string UsualLabel = "label", UsualText = "text";
 
+    /// <summary>Of fewer rows different numbers lie close together by chance.</summary>
+    private const int FewestCounted = 8;
+
+    /// <summary>Share of rows that are left where a part was cut off at random.</summary>
+    private const double KeptByCuts = 0.75;
+
+    /// <summary>How columns are called that count rows.</summary>
+    private static readonly HashSet<string> Counting = new(StringComparer.OrdinalIgnoreCase)
+    {
+        "", "id", "#", "index", "idx", "row", "no", "nr", "number", "key", "unnamed: 0",
+    };
+
     /// <summary>
     /// A table of texts as kind <c>text</c>, with the columns of texts and labels named; null where it is a table of something else, or not
     /// readable, which who reads it then says better.
@@ -87,7 +99,7 @@ internal static class TextColumns
             string[] given = [.. table.Rows.Select(row => row[place]).Where(field => !ColumnReader.IsMissing(field))];
             if (given.Length == 0) continue;
             if (HoldsTexts(table, name, given)) found.Add((name, given.Average(field => field.Length)));
-            else if (!isText && SaysSomething(table, given)) return null;
+            else if (!isText && SaysSomething(table, name, given)) return null;
         }
         return found.Count > 0 ? found.MaxBy(column => column.Length).Name : null;
     }
@@ -103,14 +115,28 @@ internal static class TextColumns
     private static bool HardlyRepeats(string[] given) => 2 * given.Distinct(StringComparer.Ordinal).Count() > given.Length;
 
     // Numbers that count the rows, names of things, days, and what is the same in all rows say nothing beside a text.
-    private static bool SaysSomething(TableFile table, string[] given)
+    private static bool SaysSomething(TableFile table, string name, string[] given)
     {
         var different = given.Distinct(StringComparer.Ordinal).Count();
         if (different == 1) return false;
         if (Array.TrueForAll(given, field => table.TryNumber(field, out _)))
-            return different < given.Length
-                || !Array.TrueForAll(
-                    given, field => long.TryParse(field, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out _));
+            return different < given.Length || !CountsRows(name, given);
         return !HardlyRepeats(given);
+    }
+
+    // Whole numbers of which no two are the same count rows where they are called so, or fill the range between the least and the largest
+    // but for what a cut took. Others, such as salaries, are measured.
+    private static bool CountsRows(string name, string[] given)
+    {
+        var numbers = new long[given.Length];
+        for (var row = 0; row < given.Length; row++)
+        {
+            if (!long.TryParse(given[row], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out numbers[row])) return false;
+        }
+        if (Counting.Contains(name) || name.EndsWith("_id", StringComparison.OrdinalIgnoreCase)
+            || name.EndsWith(" id", StringComparison.OrdinalIgnoreCase) || name.EndsWith("Id", StringComparison.Ordinal)
+            || name.EndsWith("ID", StringComparison.Ordinal))
+            return true;
+        return numbers.Length >= FewestCounted && (double)numbers.Max() - numbers.Min() < numbers.Length / KeptByCuts;
     }
 }

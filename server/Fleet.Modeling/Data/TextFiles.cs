@@ -11,6 +11,9 @@ namespace Fleet.Modeling.Data;
 /// </summary>
 internal static class TextFiles
 {
+    /// <summary>Columns that a message names.</summary>
+    private const int MostNamed = 6;
+
     /// <summary>The split that is read where the spec names none.</summary>
     private static readonly string[] UsualSplits = ["train"];
 
@@ -64,9 +67,16 @@ internal static class TextFiles
             Vocabulary = vocabulary,
             Places = sample => read.Places[sample],
             Origins = read.Groups.Count > 0 ? RawSamples.Numbered(read.Groups) : null,
-            Notes = cut * 20 <= texts.Count ? [] : [
-                $"{cut:N0} of {texts.Count:N0} texts are longer than {length} pieces, and cut there; data.text.maximumLength says "
-                    + "otherwise.",
+            Notes = [
+                .. read.LeftOut is { Length: > 0 } others && labelled
+                    ? [$"Texts are read from column '{asked.Column ?? "text"}'; {others} beside it {(read.LeavesOne ? "is" : "are")} left "
+                        + "out. data.kind 'csv' (--kind csv) reads them as a table, in place of the texts."]
+                    : Array.Empty<string>(),
+                .. cut * 20 <= texts.Count ? [] : new[]
+                {
+                    $"{cut:N0} of {texts.Count:N0} texts are longer than {length} pieces, and cut there; data.text.maximumLength says "
+                        + "otherwise.",
+                },
             ],
         };
     }
@@ -103,6 +113,10 @@ internal static class TextFiles
         var text = table.PlaceOf(spec.Text?.Column ?? "text", "data.text.column");
         var label = labelled ? table.PlaceOf(spec.LabelColumn ?? "label", "data.labelColumn") : -1;
         var group = labelled && spec.GroupColumn is { } column ? table.PlaceOf(column, "data.groupColumn") : -1;
+        string[] others = [.. table.Columns.Where((_, place) => place != text && place != label && place != group)];
+        read.LeavesOne = others.Length == 1;
+        read.LeftOut = string.Join(", ", others.Take(MostNamed).Select(name => $"'{name}'"))
+            + (others.Length > MostNamed ? $" and {others.Length - MostNamed} more" : "");
         foreach (var (row, fields) in table.Rows.Index())
         {
             if (fields[text].Length == 0)
@@ -175,6 +189,12 @@ internal static class TextFiles
 
         /// <summary>Where each stands, for messages.</summary>
         public List<string> Places { get; } = [];
+
+        /// <summary>Columns of a table that are not read, for people; empty where there are none.</summary>
+        public string LeftOut { get; set; } = "";
+
+        /// <summary>True for one such column.</summary>
+        public bool LeavesOne { get; set; }
 
         /// <summary>What stands before places: the file, where there are several.</summary>
         public string Before { get; set; } = "";

@@ -29,6 +29,12 @@ public sealed class PredictTurnTests
         // Nor does one that is refused keep its turn.
         Assert.Equal(400, await AskAsync(server, "{".PadRight(InferenceServer.LargeRequest + 1)));
         Assert.Equal(1, server.ReadingLarge.CurrentCount);
+
+        // Empty lists take eight times their own bytes: a request of too many is refused before it is read as JSON.
+        var lists = $$"""{"instances":[{{string.Join(',', Enumerable.Repeat("[]", InferenceServer.MostParts / 2))}}]}""";
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        Assert.Equal(400, await AskAsync(server, lists));
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 8 * lists.Length);
         models.Retire("m", null);
     }
 

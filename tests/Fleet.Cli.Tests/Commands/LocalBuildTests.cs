@@ -101,12 +101,24 @@ public sealed class LocalBuildTests : IDisposable
     [InlineData("--rollout goes with --data; beside a spec 'fleet rollouts start' does it.", "models", "build", "x.yaml", "--rollout")]
     [InlineData("--teacher none.onnx does not exist.", "models", "build", "--data", "x.csv", "--teacher", "none.onnx")]
     [InlineData("--teacher goes with --data; beside a spec it stands in x.yaml.", "models", "build", "x.yaml", "--teacher", "t.onnx")]
+    [InlineData("--minutes bounds a search, and --task anomaly searches no student",
+        "models", "build", "--data", "x.csv", "--task", "anomaly", "--minutes", "5")]
     [InlineData("--kind 'words' is not known", "models", "build", "--data", "x.csv", "--kind", "words")]
     [InlineData("--task 'colour' is not one of classification", "models", "build", "--data", "x.csv", "--task", "colour")]
     public async Task What_does_not_go_together_is_said(string says, params string[] arguments)
     {
         Assert.Equal(2, await _fleet.RunAsync(arguments));
         Assert.Contains(says, _fleet.Error.ReplaceLineEndings(" "), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Anomaly_task_asks_which_of_several_folders_are_normal()
+    {
+        Directory.CreateDirectory(_folder["parts", "good"]);
+        Directory.CreateDirectory(_folder["parts", "scratched"]);
+        Assert.Equal(2, await _fleet.RunAsync("models", "build", "--data", _folder["parts"], "--task", "anomaly"));
+        Assert.Contains("has the folders good, scratched, and --task anomaly learns from normal samples alone",
+            _fleet.Error.ReplaceLineEndings(" "), StringComparison.Ordinal);
     }
 
     private BuildReport Report(string folder) => JsonSerializer.Deserialize(

@@ -103,6 +103,8 @@ public sealed class AnomalyDataTests : IDisposable
         var alone = Load(spec with { Train = null, Unlabelled = spec.Train, LabelColumn = null, Anomaly = null, Table = null });
         Assert.Equal((0, 0), (Counts(alone.Training).Anomalies, Counts(alone.Test).Anomalies));
         Assert.Empty(alone.Test.Labels.ToArrays());
+        Assert.Contains(alone.Notes, note => note.StartsWith("All 200 samples of", StringComparison.Ordinal)
+            && note.Contains("are taken as normal, whatever labels they have", StringComparison.Ordinal));
         Assert.Equal(Metric.MeanScore.Name, alone.Validation.Labels.Score(new float[alone.Validation.Count])[0].Name);
     }
 

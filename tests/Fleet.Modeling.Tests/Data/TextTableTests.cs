@@ -50,6 +50,32 @@ public sealed class TextTableTests : IDisposable
     }
 
     [Fact]
+    public void Columns_beside_texts_that_are_not_read_are_told()
+    {
+        var path = Write("t.csv", "key,said,item_id,category\n" + Rows(row => $"{row},\"{Said(row)}\",{7_001 * row},{Meant(row)}"));
+        var spec = DataKind.Resolve(new DataSpec { Train = path, LabelColumn = "category" });
+        Assert.Equal("text", spec.Kind);
+        Assert.Contains("Texts are read from column 'said'; 'key', 'item_id' beside it are left out. data.kind 'csv' (--kind csv) reads "
+            + "them as a table, in place of the texts.", DataSets.Load(spec, 1, 1).Notes);
+    }
+
+    [Fact]
+    public void Quotes_between_tabs_that_happen_to_pair_merge_no_rows()
+    {
+        var path = Write("t.tsv", "text\tcategory\n" + Rows(row => (row % 4) switch
+        {
+            0 => $"\"{Said(row)}\tpay",
+            1 => $"{Said(row)}\tstop",
+            2 => $"{Said(row)}\tpay\"",
+            _ => $"{Said(row)}\tstop",
+        }));
+        Assert.Equal(40, TableFile.Read(path, null).Rows.Count);
+        // Where a field holds a line break, lines have other numbers of fields, and quotes are quotes.
+        path = Write("q.tsv", "text\tcategory\n" + Rows(row => $"\"please\n{Said(row)}\"\t{Meant(row)}"));
+        Assert.Equal(40, TableFile.Read(path, null).Rows.Count);
+    }
+
+    [Fact]
     public void Label_need_not_be_named_where_it_is_the_only_other_column()
     {
         var path = Write("t.csv", "intent,said\n" + Rows(row => $"{Meant(row)},\"{Said(row)}\""));
@@ -61,13 +87,15 @@ public sealed class TextTableTests : IDisposable
 
     [Theory]
     [InlineData("name,age,y\n", "\"Braund, Mr. Owen {0}\",{1},{2}")]
+    [InlineData("name,pay,y\n", "\"Braund, Mr. Owen {0}\",{4},{2}")]
     [InlineData("name,work,y\n", "\"Braund, Mr. Owen {0}\",w{3},{2}")]
     [InlineData("a,y\n", "{1},{2}")]
     [InlineData("when,y\n", "2024-05-01 10:{3}0:{1},{2}")]
     [InlineData("city,y\n", "w{3},{2}")]
     public void Table_that_says_something_beside_its_words_stays_a_table(string header, string form)
     {
-        var path = Write("t.csv", header + Rows(row => string.Format(null, form, row, row % 7 + 20, row % 2, row % 3), 120));
+        var path = Write("t.csv", header + Rows(
+            row => string.Format(null, form, row, row % 7 + 20, row % 2, row % 3, 20_000 + 1_371 * row), 120));
         var spec = DataKind.Resolve(new DataSpec { Train = path, LabelColumn = "y" });
         Assert.Equal("csv", spec.Kind);
         if (!header.StartsWith("name", StringComparison.Ordinal)) return;

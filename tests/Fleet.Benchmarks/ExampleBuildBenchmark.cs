@@ -30,28 +30,7 @@ internal static class ExampleBuildBenchmark
         using var build = JsonDocument.Parse(built);
         var report = await FleetProgram.RunCliAsync(
             ["models", "report", build.RootElement.GetProperty("id").GetString()!, "--json", .. connection], cancellationToken);
-        var read = JsonSerializer.Deserialize(report, FleetJson.Default.BuildReport)!;
-        return Table(read) + (example == "turbofan" ? BesidePublished(read) : "");
-    }
-
-    /// <summary>The smallest variant of the remaining life of engines beside networks of the literature.</summary>
-    private static string BesidePublished(BuildReport report)
-    {
-        var best = report.Variants.Where(variant => variant.Accepted).MinBy(variant => variant.Artifact!.Bytes)!;
-        return $"""
-
-            C-MAPSS FD001, RMSE over the 100 test engines at their last cycle, what remains capped at 125 cycles in training:
-
-            | published | test RMSE |
-            |---|---:|
-            | deep LSTM (Zheng et al. 2017) | 16.14 |
-            | 1-D CNN ([arXiv:2604.27234](https://arxiv.org/abs/2604.27234)) | 16.97 |
-            | LSTM (the same) | 14.93 |
-            | student, {best.Id} ({best.Artifact!.Bytes:N0} bytes) | {Figure(best.Scores?.Find(Metric.RootMeanSquareError.Name))} |
-
-            The published networks differ in how they prepare the data: read the rows as the range to be in, not as a ranking.
-
-            """;
+        return Table(JsonSerializer.Deserialize(report, FleetJson.Default.BuildReport)!);
     }
 
     private static string Table(BuildReport report)

@@ -50,7 +50,8 @@ internal static partial class ModelsCommand
         private readonly Option<double?> _minutes = new("--minutes")
         {
             HelpName = "N",
-            Description = "With --data: minutes of processor time for the search; training comes after it [default: 10].",
+            Description = "With --data: minutes of processor time for search and training [default: 10 for the search, and then as long "
+                + "as training takes].",
         };
         private readonly Option<string?> _name = new("--name")
         {

@@ -17,7 +17,7 @@ namespace Fleet.Modeling.Search;
 /// <param name="profiles">The first that this machine matches, or the first, says in which form students are measured.</param>
 /// <param name="folder">For scratch files.</param>
 /// <param name="memory">Keeps what is finished.</param>
-internal sealed class StudentSearch(BuildSpec spec, DataSet data, HardwareProfile[] profiles, string folder, BuildMemory memory)
+internal sealed partial class StudentSearch(BuildSpec spec, DataSet data, HardwareProfile[] profiles, string folder, BuildMemory memory)
 {
     /// <summary>Minutes of processor time where the spec does not say.</summary>
     public const double UsualMinutes = 10;
@@ -51,7 +51,7 @@ internal sealed class StudentSearch(BuildSpec spec, DataSet data, HardwareProfil
     /// <exception cref="BuildException">Nothing fits the budget.</exception>
     public SearchReport Run(IProgress<BuildProgress> sink, CancellationToken cancellationToken)
     {
-        _seconds = (spec.Student!.Minutes ?? UsualMinutes) * 60;
+        _seconds = spec.Student!.Minutes is { } minutes ? FinalCourse.SearchSeconds(60 * minutes) : UsualMinutes * 60;
         var space = Space(new Progress(sink, "Searching the student", 0, 0.05), cancellationToken);
         var fields = SearchSchedule.Fields(space.Length);
         // The first round finds what is done to samples, the others halve the field.
@@ -69,9 +69,9 @@ internal sealed class StudentSearch(BuildSpec spec, DataSet data, HardwareProfil
         _trials[chosen.Key] = _trials[chosen.Key] with { Chosen = true };
         return new SearchReport
         {
-            Found = Found(chosen),
+            Found = Within(Found(chosen), cancellationToken),
             HeldOut = _data.Of(chosen.Student.Family).Parts.Description,
-            Minutes = _seconds / 60,
+            Minutes = spec.Student.Minutes ?? UsualMinutes,
             ProcessorSeconds = _spent,
             Notes = _notes,
             Trials = [

@@ -12,7 +12,7 @@ public sealed record SearchReport
     /// <summary>What was judged by, in words, such as <c>3 folds of 45 training samples</c>.</summary>
     public required string HeldOut { get; init; }
 
-    /// <summary>Processor time that was allowed, in minutes.</summary>
+    /// <summary>Processor time that was allowed, in minutes: of the whole build where the spec says it, else of the search.</summary>
     public required double Minutes { get; init; }
 
     /// <summary>Processor time that it took, in seconds, all threads together.</summary>

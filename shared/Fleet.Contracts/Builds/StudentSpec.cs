@@ -29,7 +29,8 @@ public sealed record StudentSpec
     public StudentBudget? Budget { get; init; }
 
     /// <summary>
-    /// Minutes of processor time that the search for family <c>auto</c> may take; what is found is trained after it. Absent: 10.
+    /// Minutes of processor time that a build of family <c>auto</c> may take, search and training: the trainings are shortened to what
+    /// there is time for. Absent: 10 for the search, and then as long as training takes.
     /// </summary>
     public double? Minutes { get; init; }
 

@@ -19,7 +19,7 @@ public sealed class StudentSearchTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     /// <summary>A burst, slow or fast, anywhere in 48 values: an order that a convolution sees and a sum of places does not.</summary>
-    private BuildSpec Bursts(StudentBudget budget, double minutes = 1)
+    private BuildSpec Bursts(StudentBudget budget, double minutes = 2.5)
     {
         var random = new Random(4);
         var (inputs, labels) = (new float[60 * 48], new long[60]);
@@ -99,6 +99,32 @@ public sealed class StudentSearchTests : IDisposable
         Assert.Empty(BuildSpecRules.ProblemsOf(found.Found));
         Assert.Contains(found.Notes, note => note.Contains("student.minutes leaves no time for more", StringComparison.Ordinal));
         Assert.Single(found.Trials, trial => trial.Chosen);
+    }
+
+    [Theory]
+    // Time enough, half of it, and hardly any: of each training the same share, and at least one epoch.
+    [InlineData(200, 10, 20)]
+    [InlineData(100, 10, 20)]
+    [InlineData(50, 5, 10)]
+    [InlineData(1, 1, 1)]
+    public void Trainings_behind_a_search_are_shortened_to_the_time_there_is(double available, int student, int teacher)
+        => Assert.Equal([student, teacher], FinalCourse.Epochs([(10, 2), (20, 4)], available));
+
+    [Fact]
+    public void Search_leaves_time_for_what_is_trained_behind_it()
+    {
+        Assert.Equal(168, FinalCourse.SearchSeconds(420), 6);
+        Assert.Equal(189 + 68, FinalCourse.TrainingSeconds(420, spent: 100), 6);
+        Assert.Equal(3, FinalCourse.SearchSeconds(3), 6);
+        // A course of a hundred thousand epochs does not fit a minute; what is left of it is in the spec that was found.
+        var spec = Bursts(new StudentBudget { MaximumBytes = 4_000 }, minutes: 0.1);
+        var found = Search(spec with
+        {
+            Distillation = spec.Distillation with { Training = spec.Distillation.Training with { BatchSize = 8 } },
+            Teacher = spec.Teacher! with { Training = new TrainingSpec { Epochs = 100_000 } },
+        });
+        Assert.Contains(found.Notes, note => note.StartsWith("To hold 0.1 minutes the student is trained for ", StringComparison.Ordinal));
+        Assert.InRange(found.Found.Teacher!.Training.Epochs!.Value, 1, 50_000);
     }
 
     [Fact]

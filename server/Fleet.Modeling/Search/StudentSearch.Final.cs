@@ -1,0 +1,91 @@
+using System.Diagnostics;
+using Fleet.Contracts.Builds;
+using Fleet.Modeling.Data;
+using Fleet.Modeling.Students;
+using Fleet.Modeling.Training;
+using Fleet.Quantization;
+
+namespace Fleet.Modeling.Search;
+
+/// <summary>The part that leaves time for what is trained behind a search.</summary>
+internal sealed partial class StudentSearch
+{
+    /// <summary>Steps that are timed of each network.</summary>
+    private const int TimedSteps = 8;
+
+    /// <summary>A pass that only answers costs a third of one that learns.</summary>
+    private const double AnswerShare = 1.0 / 3;
+
+    /// <summary>The spec with trainings that hold the minutes; as it is where nobody named any.</summary>
+    private BuildSpec Within(BuildSpec found, CancellationToken cancellationToken)
+    {
+        if (spec.Student!.Minutes is not { } minutes) return found;
+        var view = _data.Of(found.Student!.Family);
+        var (distillation, teacher) = (found.Distillation, found.Teacher!);
+        var samples = view.Data.Training.Count;
+        var own = Course.Of(distillation.Training, samples);
+        var paces = memory.Finished<Paces>("paces");
+        if (paces is null)
+        {
+            var student = EpochSeconds(SearchSpace.Plan(found.Student, view.Data), distillation.Training, view, cancellationToken);
+            var isTrained = teacher.TrainedFamily is not null;
+            var taught = isTrained ? Taught(teacher) : null;
+            paces = new Paces(student, taught is null ? 0 : EpochSeconds(taught.Value.Plan, teacher.Training, taught.Value.View,
+                cancellationToken));
+            memory.Finish("paces", paces);
+        }
+        // Beside a teacher the student is trained a second time, on the labels alone; fine-tuning follows each.
+        var times = !teacher.IsNone && distillation.CompareWithLabels != false ? 2 : 1;
+        var lent = data.Unlabelled is { } more ? 1 + (double)more.Count / samples : 1;
+        var answers = teacher.IsNone ? 0 : paces.Teacher * AnswerShare * (distillation.Training.Augment == true ? distillation.Views : 1);
+        var tuning = times * distillation.FineTuneEpochs * paces.Student;
+        var available = FinalCourse.TrainingSeconds(60 * minutes, _spent) - tuning - answers * lent;
+        var schooling = paces.Teacher > 0 ? Course.Of(teacher.Training, samples).Epochs : 0;
+        var epochs = FinalCourse.Epochs([(own.Epochs, times * lent * paces.Student), (schooling, paces.Teacher)], Math.Max(0, available));
+        if (epochs[0] >= own.Epochs && (schooling == 0 || epochs[1] >= schooling)) return found;
+        _notes.Add(FormattableString.Invariant(
+            $"To hold {minutes:0.##} minutes the student is trained for {epochs[0]} of {own.Epochs} epochs")
+            + (schooling > 0 ? FormattableString.Invariant($" and the teacher for {epochs[1]} of {schooling}") : "")
+            + ": more minutes (student.minutes), or more epochs in the spec that was found, may give a better one.");
+        return found with
+        {
+            Distillation = distillation with { Training = FinalCourse.Of(distillation.Training, epochs[0]) },
+            Teacher = schooling > 0 ? teacher with { Training = FinalCourse.Of(teacher.Training, epochs[1]) } : teacher,
+        };
+    }
+
+    private (NetworkPlan Plan, FamilyData.View View)? Taught(TeacherSpec teacher)
+    {
+        var view = _data.Of(teacher.Family!);
+        var training = view.Data.Training;
+        return (Families.Teacher(teacher.Family!, teacher.Width, training.SampleShape, Families.HeadFor(view.Data), teacher.Depth ?? 0,
+            training.Vocabulary), view);
+    }
+
+    /// <summary>Processor time of an epoch, as a few steps of it and as large a part of the validation samples tell.</summary>
+    private double EpochSeconds(NetworkPlan plan, TrainingSpec asked, FamilyData.View view, CancellationToken cancellationToken)
+    {
+        var training = view.Data.Training;
+        var batch = Course.Of(asked, training.Count).BatchSize;
+        var few = Splits.Subset(training, TimedSteps * batch, new Random(spec.Seed));
+        var share = (double)few.Count / training.Count;
+        using var network = new Network(plan, view.Normalization, spec.Seed);
+        var phase = new TrainingPhase("pace", asked with { Epochs = 1, BatchSize = batch, Patience = 0, StopAfter = null }, spec.Seed);
+        var began = Process.GetCurrentProcess().TotalProcessorTime;
+        TrainingLoop.Run(network, few, view.Data.Validation.Take((int)(share * view.Data.Validation.Count)), phase,
+            new Progress(new IgnoredSteps(), "", 0, 1), cancellationToken);
+        var seconds = (Process.GetCurrentProcess().TotalProcessorTime - began).TotalSeconds;
+        return seconds / share;
+    }
+
+    /// <param name="Student">Seconds of an epoch of the student.</param>
+    /// <param name="Teacher">The same of a teacher that is trained; 0 for none.</param>
+    private sealed record Paces(double Student, double Teacher);
+
+    private sealed class IgnoredSteps : IProgress<BuildProgress>
+    {
+        public void Report(BuildProgress value)
+        {
+        }
+    }
+}

@@ -72,6 +72,12 @@ public static class Limits
     /// <summary>Variants one release holds.</summary>
     public const int VariantsPerRelease = 64;
 
+    /// <summary>Variants of one model whose times a device reports.</summary>
+    public const int VariantTimes = 16;
+
+    /// <summary>Forms of networks, as devices measured them, that a worker is told of with a build.</summary>
+    public const int MeasuredForms = 4096;
+
     /// <summary>Metrics of one set of scores, and thresholds of one gate.</summary>
     public const int MetricsPerScores = 64;
 

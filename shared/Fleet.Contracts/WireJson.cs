@@ -33,7 +33,7 @@ namespace Fleet.Contracts;
         typeof(ListConverter<ModelResource>), typeof(ListConverter<OrderedRelease>), typeof(ListConverter<ReleaseKey>),
         typeof(ListConverter<ReportedModel>), typeof(ListConverter<StatementSubject>), typeof(ListConverter<TensorDescription>),
         typeof(ListConverter<Threshold>), typeof(ListConverter<ValueStats>), typeof(ListConverter<Variant>),
-        typeof(ListConverter<Threshold>), typeof(ListConverter<ValueStats>), typeof(ListConverter<Variant>),
+        typeof(ListConverter<VariantTime>),
         typeof(ListConverter<WithdrawnRelease>), typeof(ListConverter<string>), typeof(ListConverter<byte[]>),
         typeof(ListConverter<TableColumn>),
     ])]

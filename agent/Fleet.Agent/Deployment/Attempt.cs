@@ -30,6 +30,9 @@ internal sealed record Attempt
     /// <summary>The best variant that passed.</summary>
     public MeasuredVariant? Chosen { get; init; }
 
+    /// <summary>How fast each variant ran that was validated; null where none was.</summary>
+    public IReadOnlyList<VariantTime>? Times { get; init; }
+
     /// <summary>The chosen variant as a release that serves.</summary>
     public ServingRelease Release()
     {

@@ -133,6 +133,7 @@ internal sealed partial class DeploymentRun
                 Detail = Limits.Detail(detail),
                 Variant = attempt.Chosen?.Variant.Id ?? last.Variant,
                 Measured = attempt.Chosen?.Scores ?? last.Measured,
+                Times = attempt.Times ?? last.Times,
                 Artifacts = attempt.Candidates.Count > 0 ? [.. attempt.Artifacts().Select(artifact => artifact.Sha256)] : [],
             }));
         });

@@ -93,6 +93,9 @@ internal sealed record JournalEntry
     /// <summary>What this device measured of that variant.</summary>
     public Scores? Measured { get; init; }
 
+    /// <summary>How fast each variant ran that was validated; null where none was.</summary>
+    public IReadOnlyList<VariantTime>? Times { get; init; }
+
     /// <summary>How often the agent died while the release's own bytes ran.</summary>
     public int Interruptions { get; init; }
 

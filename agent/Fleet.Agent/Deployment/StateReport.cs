@@ -72,6 +72,7 @@ internal sealed class StateReport(
             Detail = last.Detail,
             Variant = last.Variant,
             Measured = last.Measured,
+            Times = last.Times,
             Receipt = last is { Variant: not null, Measured: not null } ? ReceiptOf(last, journal.Model, revision) : null,
             ActiveVersion = journal.Active?.Version,
             ActiveVariant = journal.Active?.Variant.Id,
@@ -103,11 +104,14 @@ internal sealed class StateReport(
     internal static byte[] Serialize(ReportedState state) => Fit(state).Bytes;
 
     /// <summary>
-    /// A report and its bytes. Where many models would exceed what the server reads, details are shortened, and the order is left out last.
+    /// A report and its bytes. Where many models would exceed what the server reads, times of variants are left out first,
+    /// then details are shortened, and the order is left out last.
     /// </summary>
     internal static (ReportedState State, byte[] Bytes) Fit(ReportedState state)
     {
         var bytes = JsonSerializer.SerializeToUtf8Bytes(state, WireJson.Default.ReportedState);
+        if (bytes.Length > Limits.ReportedStateBytes && state.Models.Any(model => model.Times is not null))
+            return Fit(state with { Models = [.. state.Models.Select(model => model with { Times = null })] });
         for (var length = 500; bytes.Length > Limits.ReportedStateBytes && length > 0; length /= 2)
         {
             state = state with { Models = [.. state.Models.Select(model => model with { Detail = Shortened(model.Detail, length) })] };

@@ -97,14 +97,14 @@ internal static class BuildEndpoints
     }
 
     private static async Task<IResult> LeaseAsync(
-        HttpRequest request, Caller caller, BuildQueue queue, CancellationToken cancellationToken)
+        HttpRequest request, Caller caller, BuildQueue queue, IDeviceMeasurements devices, CancellationToken cancellationToken)
     {
         var asked = await RequestBody.ReadAsync(request, FleetJson.Default.LeaseRequest, cancellationToken);
         if (asked.Value is null) return asked.Problem!.ToResult();
         if (!Names.IsName(asked.Value.Worker)) return Refusal.Invalid($"worker '{asked.Value.Worker}' must be {Names.Rule}.").ToResult();
-        return await queue.LeaseAsync(asked.Value.Worker, caller.Name, cancellationToken) is { } lease
-            ? Results.Json(lease, FleetJson.Default.LeaseResponse)
-            : Results.NoContent();
+        if (await queue.LeaseAsync(asked.Value.Worker, caller.Name, cancellationToken) is not { } lease) return Results.NoContent();
+        var measured = await devices.OfAsync([.. lease.Spec.Quantization.Profiles], cancellationToken);
+        return Results.Json(lease with { Measured = measured.Count > 0 ? measured : null }, FleetJson.Default.LeaseResponse);
     }
 
     private static async Task<IResult> ReportAsync(

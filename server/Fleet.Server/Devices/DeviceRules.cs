@@ -65,6 +65,10 @@ internal static class DeviceRules
         string?[] variants = [model.Variant, model.ActiveVariant];
         if (variants.FirstOrDefault(variant => variant is not null && !Names.IsName(variant)) is { } variant)
             return $"variant '{variant}' of {model.Model} must be {Names.Rule}";
+        if (model.Times is { Count: > Limits.VariantTimes } times)
+            return $"it tells the times of {times.Count} variants of {model.Model}; at most {Limits.VariantTimes} are accepted";
+        if (model.Times?.FirstOrDefault(time => !Names.IsName(time.Variant)) is { } odd)
+            return $"variant '{odd.Variant}' of {model.Model} must be {Names.Rule}";
         return model.DownloadedBytes is < 0 or > MostBytes
             ? $"{model.DownloadedBytes} bytes of {model.Model} fetched are beyond 0..{MostBytes}"
             : null;

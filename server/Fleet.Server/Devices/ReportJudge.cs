@@ -61,6 +61,7 @@ internal sealed partial class ReportJudge(IReleaseEnvelopes releases, ILogger<Re
             Failure = failure,
             Detail = Limits.Detail(reason),
             Measured = null,
+            Times = null,
             Receipt = null,
             ActiveVersion = model.ActiveVersion == model.Version ? null : model.ActiveVersion,
             ActiveVariant = model.ActiveVersion == model.Version ? null : model.ActiveVariant,

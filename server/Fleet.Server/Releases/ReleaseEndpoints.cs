@@ -4,6 +4,7 @@ using Fleet.Contracts.Devices;
 using Fleet.Contracts.Http;
 using Fleet.Contracts.Releases;
 using Fleet.Server.Artifacts;
+using Fleet.Server.Builds;
 using Fleet.Server.Devices;
 using Fleet.Server.Http;
 using Fleet.Server.Keys;
@@ -30,6 +31,7 @@ internal static class ReleaseEndpoints
         .AddSingleton<WithdrawnServing>()
         .AddSingleton<IReportedStateObserver>(provider => provider.GetRequiredService<WithdrawnServing>())
         .AddSingleton<IDeviceEnd>(provider => provider.GetRequiredService<WithdrawnServing>())
+        .AddSingleton<IDeviceMeasurements, MeasuredVariants>()
         .AddSingleton<Publisher>()
         .AddSingleton<ReleaseBundles>();
 

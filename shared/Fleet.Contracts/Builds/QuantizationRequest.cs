@@ -27,4 +27,10 @@ public sealed record QuantizationRequest
     /// the figures of those that report. Absent where there will be no release.
     /// </summary>
     public IReadOnlyList<int>? Travelling { get; init; }
+
+    /// <summary>
+    /// What devices of its profiles measured of other networks, at most <see cref="Limits.MeasuredForms"/>: estimates are corrected by it.
+    /// Absent where no server knows of any.
+    /// </summary>
+    public IReadOnlyList<MeasuredForm>? Measured { get; init; }
 }

@@ -101,6 +101,17 @@ public sealed record VariantReport
     /// </summary>
     public double? EstimatedSpeedUp { get; init; }
 
+    /// <summary>
+    /// How <see cref="EstimatedSpeedUp"/> was corrected by what devices measured; absent where it rests on operators alone.
+    /// </summary>
+    public EstimateRefinement? Refinement { get; init; }
+
+    /// <summary>
+    /// Names the cost model that estimated: two estimates are compared only where it is the same. Absent without an estimate, and in
+    /// older reports.
+    /// </summary>
+    public string? EstimatedBy { get; init; }
+
     /// <summary>What stayed float and why, and which layers cost most where it was rejected.</summary>
     public IReadOnlyList<LayerReport> Layers { get; set; } = [];
 

@@ -10,7 +10,9 @@ public sealed record LeaseRequest(string Worker);
 /// <param name="LeaseId">Names this attempt: a report under a lapsed lease is refused.</param>
 /// <param name="Spec">What to do.</param>
 /// <param name="RenewWithin">How soon progress must be sent.</param>
-public sealed record LeaseResponse(string BuildId, string LeaseId, BuildSpec Spec, TimeSpan RenewWithin);
+/// <param name="Measured">What devices of the spec's profiles measured of other networks; absent where none did.</param>
+public sealed record LeaseResponse(
+    string BuildId, string LeaseId, BuildSpec Spec, TimeSpan RenewWithin, IReadOnlyList<MeasuredForm>? Measured = null);
 
 /// <summary>POST /api/v1/worker/builds/{id}/progress.</summary>
 public sealed record ProgressRequest(string LeaseId, BuildProgress Progress);

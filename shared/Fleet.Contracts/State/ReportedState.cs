@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Protocol;
 using Fleet.Contracts.Releases;
@@ -70,6 +71,13 @@ public sealed record ReportedModel
     /// </summary>
     public DsseEnvelope? Receipt { get; init; }
 
+    /// <summary>
+    /// How fast each variant ran that was validated for that deployment, whether it was chosen or not: the same network in several forms
+    /// on one device. Absent where nothing was validated, and from agents of before that was told. Not signed: only estimates of speed rest
+    /// on it, and on many devices at once.
+    /// </summary>
+    public IReadOnlyList<VariantTime>? Times { get; init; }
+
     /// <summary>The release that serves now; null when none does.</summary>
     public int? ActiveVersion { get; init; }
 
@@ -82,6 +90,12 @@ public sealed record ReportedModel
     /// <summary>Bytes fetched so far while downloading.</summary>
     public long DownloadedBytes { get; init; }
 }
+
+/// <summary>How fast a variant ran while a device validated it.</summary>
+/// <param name="Variant">Its id within the release.</param>
+/// <param name="Median">Median time of one inference.</param>
+public sealed record VariantTime(
+    string Variant, [property: JsonPropertyName("p50Ms"), JsonConverter(typeof(MillisecondsConverter))] TimeSpan Median);
 
 /// <summary>Whether a device is connected: published on connect, and by its will when the connection breaks.</summary>
 public sealed record Presence(bool Online);

@@ -27,6 +27,7 @@ internal sealed class Validate(ValidationRunner runner, ArtifactShelf shelf) : I
             var outcome = await runner.RunAsync(shelf.PathOf(variant.Artifact), samples, variant, attempt.Manifest, cancellationToken);
             outcomes.Add((variant, outcome));
         }
+        attempt = attempt with { Times = [.. TimesOf(outcomes).Take(Limits.VariantTimes)] };
         var passed = outcomes.Where(one => one.Outcome is { Failure: DeploymentFailure.None, Scores: not null })
             .Select(one => new MeasuredVariant(one.Variant, one.Outcome.Scores!)).ToArray();
         if (VariantChoice.Best(attempt.Manifest.TaskOf(), passed) is { } best) return new StepResult(attempt with { Chosen = best });
@@ -37,4 +38,9 @@ internal sealed class Validate(ValidationRunner runner, ArtifactShelf shelf) : I
         var chosen = telling.Scores is { } scores ? new MeasuredVariant(tried, scores) : null;
         return new StepResult(attempt with { Chosen = chosen }, telling.Failure, Limits.Detail(string.Join(' ', details)));
     }
+
+    /// <summary>The time of each that was timed, also of one that missed its gate: how fast it is does not depend on that.</summary>
+    private static IEnumerable<VariantTime> TimesOf(IEnumerable<(Variant Variant, ValidationOutcome Outcome)> outcomes)
+        => outcomes.Where(one => one.Outcome.Scores?.Latency is not null)
+            .Select(one => new VariantTime(one.Variant.Id, one.Outcome.Scores!.Latency!.P50));
 }

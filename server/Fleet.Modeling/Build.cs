@@ -36,6 +36,9 @@ internal sealed record BuildResult(BuildReport Report, string Page, IReadOnlyDic
 /// <param name="time">Clock of the report.</param>
 internal sealed class Build(TimeProvider time)
 {
+    /// <summary>What devices measured of other networks, which corrects estimates of speed; empty where nobody knows of any.</summary>
+    public IReadOnlyList<MeasuredForm> Measured { get; init; } = [];
+
     /// <summary>Runs a build. Synchronous, to be called on a thread of its own: tensors belong to the thread that made them.</summary>
     /// <param name="spec">What to do.</param>
     /// <param name="folder">Where everything is written, the report included.</param>
@@ -50,7 +53,8 @@ internal sealed class Build(TimeProvider time)
         string File(string name) => Path.Combine(folder, name);
         Directory.CreateDirectory(folder);
         if (spec.Source is not null)
-            return Finish(SourceBuild.Run(spec, folder, time, new PartOf(progress, 0, 0.99), cancellationToken), folder, progress);
+            return Finish(SourceBuild.Run(spec, Measured, folder, time, new PartOf(progress, 0, 0.99), cancellationToken), folder,
+                progress);
 
         var profiles = ProfilesOf(spec.Quantization);
         var decided = SpecDecisions.Make(spec, profiles, folder, progress, cancellationToken);
@@ -116,6 +120,7 @@ internal sealed class Build(TimeProvider time)
             {
                 Deadline = deadline,
                 Threshold = AnomalyTable.OfVariants(data, rate, cancellationToken),
+                Measured = Measured,
                 Constant = table is null ? null : new ConstantAnswer(
                     table.Of(simple[0], table.Of(learned, cancellationToken), cancellationToken).GainInterval?.Low ?? 0,
                     session => table.Uselessness(simple[0], "It", AnswersOf(session, data.Test), cancellationToken)),

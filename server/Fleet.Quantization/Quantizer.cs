@@ -110,6 +110,7 @@ public sealed class Quantizer(TimeProvider? time = null, DeviceFacts? machine = 
         var wanted = new VariantRequest(source.Onnx, calibration, heldOut, settings, outputFolder)
         {
             LargestFile = LargestFile,
+            Measured = request.Measured ?? [],
             Fixed = request.Recipe is { } recipe ? new FixedChoices(recipe) : null,
             Deadline = deadline,
         };

@@ -22,11 +22,12 @@ internal static class SourceBuild
     /// <summary>Runs it.</summary>
     /// <exception cref="BuildException">The model or its samples cannot be used; the message is for the operator.</exception>
     public static BuildReport Run(
-        BuildSpec spec, string folder, TimeProvider time, IProgress<BuildProgress> progress, CancellationToken cancellationToken)
+        BuildSpec spec, IReadOnlyList<MeasuredForm> measured, string folder, TimeProvider time, IProgress<BuildProgress> progress,
+        CancellationToken cancellationToken)
     {
         try
         {
-            return Quantize(spec, spec.Source!, folder, time, progress, cancellationToken);
+            return Quantize(spec, spec.Source!, measured, folder, time, progress, cancellationToken);
         }
         catch (Exception e) when (e is InvalidDataException or ArgumentException)
         {
@@ -35,8 +36,8 @@ internal static class SourceBuild
     }
 
     private static BuildReport Quantize(
-        BuildSpec spec, SourceSpec source, string folder, TimeProvider time, IProgress<BuildProgress> progress,
-        CancellationToken cancellationToken)
+        BuildSpec spec, SourceSpec source, IReadOnlyList<MeasuredForm> measured, string folder, TimeProvider time,
+        IProgress<BuildProgress> progress, CancellationToken cancellationToken)
     {
         // A worker lives on after a model that asks for more was refused.
         using var memory = ProcessLimits.AllowMemoryMeanwhile(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2);
@@ -68,6 +69,7 @@ internal static class SourceBuild
                 Quantization = spec.Quantization,
                 Budget = spec.Gate.Budget,
                 Travelling = travelling.Numbers,
+                Measured = measured.Count > 0 ? measured : null,
             },
             Path.Combine(folder, "variants"), new PartOf(progress, 0.02, 0.97), cancellationToken);
 

@@ -74,7 +74,8 @@ internal sealed partial class BuildWorker(
             if (SpecFiles.Missing(lease.Spec, $"the machine of worker {options.Name}, {Environment.MachineName}") is { Count: > 0 } missing)
                 throw new BuildException(string.Join(' ', missing));
             var result = await DedicatedThread.RunAsync(
-                $"build {lease.BuildId}", () => new Build(time).Run(lease.Spec, path, progress, cancellationToken));
+                $"build {lease.BuildId}",
+                () => new Build(time) { Measured = lease.Measured ?? [] }.Run(lease.Spec, path, progress, cancellationToken));
             foreach (var (artifact, file) in result.Artifacts)
                 await PersistAsync($"upload {artifact.Name}",
                     token => server.UploadAsync(artifact, file, token), cancellationToken);

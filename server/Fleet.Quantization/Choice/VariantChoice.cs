@@ -40,6 +40,9 @@ internal sealed record Candidate(string Id, long Bytes, MetricValue Figure)
     /// <summary>How fast it is beside the float model, measured or estimated; null when neither could be had.</summary>
     public RelativeSpeed? Speed { get; init; }
 
+    /// <summary>True where <see cref="Speed"/> is an estimate that devices corrected.</summary>
+    public bool IsRefined { get; init; }
+
     /// <summary>95th percentile of one inference; null when it was not measured.</summary>
     public TimeSpan? LatencyP95 { get; init; }
 
@@ -70,6 +73,9 @@ internal sealed record VariantDecision(
 {
     /// <summary>What is not known of the speed of the chosen one, in a sentence; null where it was told.</summary>
     public string? Untold { get; init; }
+
+    /// <summary>True where another variant may be faster than the chosen one, which devices that run both would tell.</summary>
+    public bool AsksDevices { get; init; }
 }
 
 /// <summary>Which of a profile's variants to take. Pure.</summary>
@@ -116,7 +122,11 @@ internal static class VariantChoice
                 .. front.OrderBy(candidate => candidate.Bytes).ThenBy(candidate => candidate.Id, StringComparer.Ordinal)
                     .Select(candidate => candidate.Id),
             ], overBudget, notChosen)
-        { Untold = chosen is null ? null : Untold(chosen, [.. fit.Where(candidate => candidate != chosen)], goal) };
+        {
+            Untold = chosen is null ? null : Untold(chosen, [.. fit.Where(candidate => candidate != chosen)], goal),
+            AsksDevices = chosen is { IsFloat: false } && goal == QuantizationGoal.Latency
+                && fit.Any(other => other is { IsFloat: false } && other != chosen && IsUntold(chosen, other)),
+        };
     }
 
     /// <summary>The tighter limit of both, in each figure.</summary>
@@ -248,18 +258,27 @@ internal static class VariantChoice
     private static string? Untold(Candidate chosen, IReadOnlyList<Candidate> others, QuantizationGoal goal)
     {
         if (goal == QuantizationGoal.Size || chosen is { IsFloat: true } or { Speed: null }) return null;
+        string[] alike = goal == QuantizationGoal.Latency ? [.. others.Where(other => IsUntold(chosen, other)).Select(Beside)] : [];
         if (chosen.Speed.IsEstimate)
             return Text($"It is estimated to run at {chosen.Speed.Value:0.0} times the speed of the float model, by its operators and ")
-                + "what this profile has kernels for; nothing was timed, and devices will tell.";
-        string[] alike = [
-            .. others.Where(other => other.Speed is { } speed && !chosen.Speed.IsFasterThan(speed)
-                && !(chosen.Speed.IsAsFastAs(speed) && speed.IsAsFastAs(chosen.Speed)))
-                .Select(other => $"{(other.IsFloat ? "the float model" : other.Id)} ({other.Speed})"),
-        ];
-        return goal == QuantizationGoal.Latency && alike.Length > 0
+                + (chosen.IsRefined ? "what devices measured of others; it was not timed itself"
+                    : "what this profile has kernels for; nothing was timed") + ", and devices will tell."
+                + (alike.Length == 0 ? "" : Text($" An estimate may be off by a factor of {RelativeSpeed.EstimateError:0.00}, so that it ")
+                    + $"cannot be told here from {string.Join(", ", alike)}.");
+        return alike.Length > 0
             ? $"Its speed ({chosen.Speed}) could not be told here from that of {string.Join(", ", alike)}; devices will tell."
             : null;
     }
+
+    /// <summary>
+    /// True where another may be the faster as well as the chosen one, and a device could tell: of measured speeds those that are not shown
+    /// to be equal, of estimates all that lie closer together than these may be off.
+    /// </summary>
+    private static bool IsUntold(Candidate chosen, Candidate other) => chosen.Speed is { } own && other.Speed is { } speed
+        && !own.IsFasterThan(speed) && !(own.IsAsFastAs(speed) && speed.IsAsFastAs(own));
+
+    private static string Beside(Candidate other) => (other.IsFloat ? "the float model" : other.Id)
+        + (other.Speed is { IsEstimate: true } estimate ? Text($" (estimated {estimate.Value:0.0} times)") : $" ({other.Speed})");
 
     private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

@@ -270,7 +270,9 @@ internal static class ReportPage
             + "much: then the closest is taken, and of these the smallest.");
         if (view.Variants.Any(variant => variant.EstimatedSpeedUp is not null))
             Term("Estimated speed", "For processors that are not this one: operators, as the runtime fuses them, counted by what such a "
-                + "processor has kernels for and what they move. It was not measured; a quarter in either direction counts as alike.");
+                + "processor has kernels for and what they move. It was not measured; a quarter in either direction counts as alike. "
+                + "Refined: corrected by the median of what devices of that profile found other variants to be off by, where at least "
+                + "three did and agree.");
         Term("Verdict", "Chosen: what the goal takes. Accepted: may be released, and is better in something. Beaten: good enough, but "
             + "another is as small, as fast and as good, so that it is not released. Rejected: may not be released. Not made: the "
             + "technique does not suit the model, or needs samples that were not given.");
@@ -292,7 +294,7 @@ internal static class ReportPage
     private static string Measured(ReportView view, Scores scores, bool timed, VariantReport? variant)
     {
         var (time, beside) = timed && scores.Latency is { } latency ? (Time(latency.P50), SpeedBeside(variant)) : (NotMeasured,
-            variant?.EstimatedSpeedUp is { } estimate ? $"estimated {About(estimate)} as fast" : "");
+            variant?.EstimatedSpeedUp is { } estimate ? $"estimated {About(estimate)} as fast{Refined(variant)}" : "");
         return Number(time, "Median time", beside, variant is null ? "" : Batched(variant))
             + (view.HasEnergy ? Number(timed && scores.EnergyJoules is { } joules ? Energy(joules) : NotMeasured, "Energy") : "")
             + Number(timed && scores.PeakMemoryBytes is { } bytes ? Size(bytes) : NotMeasured, "Peak memory");
@@ -309,9 +311,12 @@ internal static class ReportPage
     private static string Speed(VariantReport variant) => variant switch
     {
         { SpeedUp: { } speed } => $"{Factor(speed)} the speed of fp32",
-        { EstimatedSpeedUp: { } estimate } => $"estimated {About(estimate)} the speed of fp32, not timed here",
+        { EstimatedSpeedUp: { } estimate } => $"estimated {About(estimate)} the speed of fp32{Refined(variant)}, not timed here",
         _ => "not timed here",
     };
+
+    private static string Refined(VariantReport variant) => variant.Refinement is not { } refinement ? ""
+        : $", refined by what {Count(refinement.Devices)} devices of {Html(variant.Profile)} measured";
 
     private static string About(double factor) => factor.ToString("0.0", CultureInfo.InvariantCulture) + "×";
 

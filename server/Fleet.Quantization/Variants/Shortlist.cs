@@ -25,6 +25,7 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
     private readonly bool _here = bench.IsHere(profile);
     private readonly CostModel _costs = new(profile, bench.Timed);
     private readonly Lazy<ModelProto?> _halved = new(() => HalvedOf(bench, request.ModelPath));
+    private readonly EstimateCorrections _corrections = new(profile.Name, EstimateVersion.Of(profile), request.Measured);
     private double? _floatCost;
 
     /// <summary>Marks what to take; the float model joins the variants where it is the choice.</summary>
@@ -57,6 +58,7 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
         {
             Chosen = chosen,
             Untold = null,
+            AsksDevices = false,
             NotChosen = candidates.Where(candidate => candidate.Id != chosen)
                 .ToDictionary(candidate => candidate.Id, _ => why),
         };
@@ -69,7 +71,7 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
         ? attempted
         : attempted with
         {
-            Report = report with
+            Report = Estimated(report with
             {
                 Scores = Bench.WithTime(scores, bench.Clock.Of(report.Id)),
                 SpeedUp = bench.Clock.SpeedOf(report.Id)?.Value,
@@ -77,11 +79,28 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
                     ? new MetricInterval(SpeedUp, speed.Low, speed.High)
                     : null,
                 Batch = BatchOf(report.Id),
-                EstimatedSpeedUp = IsToBeTimed(attempted) && _floatCost is { } whole
-                    ? whole / _costs.CyclesOf(Path.Combine(request.OutputFolder, file.Name), report.Runtime, cancellationToken)
-                    : null,
-            },
+            }, IsToBeTimed(attempted) && _floatCost is { } whole
+                ? whole / _costs.CyclesOf(Path.Combine(request.OutputFolder, file.Name), report.Runtime, cancellationToken)
+                : null),
         };
+
+    /// <summary>With an estimate of its speed, corrected where enough devices measured variants of its kind.</summary>
+    /// <param name="report">The variant.</param>
+    /// <param name="byOperators">The estimate by counting operators; null where there is none.</param>
+    private VariantReport Estimated(VariantReport report, double? byOperators)
+    {
+        if (byOperators is not { } counted) return report;
+        var estimated = report with { EstimatedSpeedUp = counted, EstimatedBy = EstimateVersion.Of(profile) };
+        if (_corrections.Of(report.Scheme) is not { } correction)
+            return _corrections.WhyNot(report.Scheme) is { } why ? estimated with { Reasons = [.. report.Reasons, why] } : estimated;
+        var refinement = new EstimateRefinement(counted, correction.Factor, correction.Devices, correction.Cohorts);
+        return estimated with
+        {
+            EstimatedSpeedUp = counted * correction.Factor,
+            Refinement = refinement,
+            Reasons = [.. report.Reasons, VariantReasons.Refined(refinement, report.Scheme, profile.Name)],
+        };
+    }
 
     /// <summary>How a variant runs on whole batches; null where that was not timed.</summary>
     private BatchTiming? BatchOf(string id) => bench.BatchClock.SpeedOf(id) is not { } speed ? null
@@ -96,7 +115,10 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
         var accepted = report.Accepted && excess is null;
         if (decision.Chosen == report.Id)
         {
-            string?[] more = [PlainOf(attempted), decision.Untold, bench.LackingOf(report), OrtOf(report.Runtime, report.Id)];
+            string?[] more = [
+                PlainOf(attempted), decision.Untold, decision.AsksDevices ? VariantReasons.AskDevices(profile.Name) : null,
+                bench.LackingOf(report), OrtOf(report.Runtime, report.Id),
+            ];
             reasons = [.. reasons, .. more.OfType<string>()];
         }
         return report with
@@ -130,6 +152,7 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
         {
             Speed = bench.BatchClock.SpeedOf(report.Id) ?? bench.Clock.SpeedOf(report.Id)
                 ?? (report.EstimatedSpeedUp is { } estimate ? RelativeSpeed.Estimated(estimate) : null),
+            IsRefined = report.Refinement is not null,
             Scatter = report.DropInterval is { } lost ? (lost.High - lost.Low) / 2 : 0,
             SignalToNoise = attempted.Figure.Name == Metric.SignalToNoise.Name ? null : report.Closeness?.SignalToNoise,
             LatencyP95 = report.Scores?.Latency?.P95,

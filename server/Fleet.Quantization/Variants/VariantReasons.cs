@@ -4,6 +4,7 @@ using Fleet.Contracts.Releases;
 using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Validation;
 using Fleet.Quantization.Accuracy;
+using Fleet.Quantization.Estimates;
 using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Schemes;
@@ -40,6 +41,26 @@ internal static class VariantReasons
     public static string InTwoFiles(ArtifactReference data)
         => Text($"Its weights are in {data.Name} beside it, because one ONNX file holds at most {OnnxFile.MaximumBytes:N0} bytes: keep ")
             + "the two together. A release has one file for each variant, so that this one cannot be released.";
+
+    /// <summary>How an estimate was corrected.</summary>
+    /// <param name="refinement">By what.</param>
+    /// <param name="scheme">Scheme of the variant.</param>
+    /// <param name="profile">Name of the profile.</param>
+    public static string Refined(EstimateRefinement refinement, string scheme, string profile)
+        => Text($"Its speed is estimated at {refinement.ByOperators * refinement.Factor:0.0} times the float model's, refined by what ")
+            + Text($"{EstimateCorrections.Devices(refinement.Devices)} of {profile} ({Cohorts(refinement.Cohorts)}) measured of variants ")
+            + Text($"that compute {Arithmetics.Of(scheme)?.InWords()}: these ran at {refinement.Factor:0.00} times their estimate, and ")
+            + Text($"operators alone give {refinement.ByOperators:0.0}.");
+
+    /// <summary>How devices come to tell which of two variants is faster: one that takes a release runs all of its profile.</summary>
+    /// <param name="profile">Name of the profile.</param>
+    public static string AskDevices(string profile)
+        => Text($"To ask devices, release the build that made both and roll it out to {EstimateCorrections.FewestDevices} of them first: ")
+            + Text($"fleet releases create BUILD; fleet rollouts start --model MODEL --version N --filter profile={profile} ")
+            + Text($"--waves {EstimateCorrections.FewestDevices},100%. Each times every variant of the release before it serves one, ")
+            + "takes the fastest of those that are as good, and reports all times; later builds estimate by them.";
+
+    private static string Cohorts(int count) => count == 1 ? "1 cohort" : Text($"{count:N0} cohorts");
 
     /// <summary>The sentences.</summary>
     /// <param name="subject">The variant.</param>

@@ -1,3 +1,4 @@
+using Fleet.Contracts.Builds;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Samples;
 using Microsoft.ML.OnnxRuntime;
@@ -21,6 +22,9 @@ internal sealed record VariantRequest(
 
     /// <summary>The threshold of what is told apart by one inside the graph; null for a variant to keep the float model's.</summary>
     public OwnThreshold? Threshold { get; init; }
+
+    /// <summary>What devices measured of other networks, which corrects estimates; empty where nobody knows of any.</summary>
+    public IReadOnlyList<MeasuredForm> Measured { get; init; } = [];
 
     /// <summary>When no further variant begins, and the search for each takes the best so far.</summary>
     public Deadline Deadline { get; init; } = Deadline.None;

@@ -39,6 +39,53 @@ public sealed class ChoiceForOthersTests
     }
 
     [Fact]
+    public void What_devices_measured_corrects_the_estimate_and_is_told()
+    {
+        using var folder = new ScratchFolder();
+        var model = new GraphBuilder().Input("x", -1, 128).Weight("a", 128, 256).Weight("b", 256, 128)
+            .Node("MatMul", ["x", "a"], "h").Node("Relu", ["h"], "r").Node("MatMul", ["r", "b"], "y").Output("y", -1, 128).Save(folder);
+        QuantizationReport Run(string name, IReadOnlyList<MeasuredForm>? measured) => new Quantizer(machine: X64).Run(
+            new QuantizationRequest
+            {
+                Source = new SourceSpec { Onnx = model, Calibration = "synthetic", Validation = "synthetic" },
+                Quantization = new QuantizationSpec { Profiles = ["arm-cpu"], Schemes = ["int8-static-s8s8", "int8-dynamic"] },
+                Measured = measured,
+            },
+            folder.File(name), new Progress<BuildProgress>(), TestContext.Current.CancellationToken);
+        var counted = Run("counted", null).Variants.ToDictionary(variant => variant.Scheme);
+        // Five devices found dynamic int8 to be six times as fast as such estimates say, and static int8 as fast.
+        MeasuredForm Form(int device, string scheme, double milliseconds, double estimate) => new()
+        {
+            Profile = "arm-cpu",
+            Device = device,
+            Cohort = device / 3,
+            Network = "other 1",
+            Scheme = scheme,
+            Time = TimeSpan.FromMilliseconds(milliseconds),
+            EstimatedSpeedUp = estimate,
+            EstimatedBy = counted["int8-dynamic"].EstimatedBy,
+        };
+        MeasuredForm[] measured = [
+            .. Enumerable.Range(0, 5).SelectMany(device => (MeasuredForm[])
+                [Form(device, "int8-weights", 12, 1), Form(device, "int8-dynamic", 1, 2), Form(device, "int8-static-s8s8", 6, 2)]),
+        ];
+        var report = Run("refined", measured);
+        var variants = report.Variants.ToDictionary(variant => variant.Scheme);
+        var (dynamic, bytes) = (variants["int8-dynamic"], variants["int8-static-s8s8"]);
+        Assert.Equal(new EstimateRefinement(counted["int8-dynamic"].EstimatedSpeedUp!.Value, 6, 5, 2),
+            dynamic.Refinement! with { Factor = Math.Round(dynamic.Refinement.Factor, 9) });
+        Assert.Equal(6 * counted["int8-dynamic"].EstimatedSpeedUp!.Value, dynamic.EstimatedSpeedUp!.Value, 6);
+        Assert.Equal(counted["int8-static-s8s8"].EstimatedSpeedUp!.Value, bytes.EstimatedSpeedUp!.Value, 6);
+        Assert.True(dynamic.Chosen);
+        Assert.Contains(dynamic.Reasons, reason => reason.Contains(
+            "refined by what 5 devices of arm-cpu (2 cohorts) measured of variants that compute in bytes rounded at every run",
+            StringComparison.Ordinal));
+        report.WriteTo(folder.File("refined"));
+        Assert.Contains("refined by what 5 devices of arm-cpu measured", File.ReadAllText(folder.File("refined/report.html")),
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Four_bits_are_taken_for_Arm_where_size_is_the_goal()
     {
         using var folder = new ScratchFolder();

@@ -228,10 +228,22 @@ public sealed class VariantChoiceTests
             Told(Untold("a", 250, 0.94, 1.2)));
         Assert.StartsWith("It is estimated to run at 2.0 times the speed of the float model", Told(Estimate("a", 250, 0.94, 2)),
             StringComparison.Ordinal);
+        Assert.EndsWith(" An estimate may be off by a factor of 1.25, so that it cannot be told here from b (estimated 1.7 times).",
+            Told(Estimate("a", 250, 0.94, 2), Estimate("b", 240, 0.93, 1.7), Estimate("c", 230, 0.93, 1.2)), StringComparison.Ordinal);
         Assert.Null(Told(Make("a", 250, 0.94, 2)));
         // Equal beyond doubt is told as well.
         Assert.Null(Told(Make("a", 250, 0.94, 1)));
     }
+
+    [Theory]
+    [InlineData(2, 1.7, "latency", true)] // closer together than an estimate may be off
+    [InlineData(2, 1.5, "latency", false)]
+    [InlineData(2, 1.7, "size", false)] // no time decides
+    [InlineData(2, 1.7, "accuracy", false)]
+    public void Devices_are_asked_where_another_variant_may_be_faster(double chosen, double other, string goal, bool asks)
+        => Assert.Equal(asks, VariantChoice.Decide(
+            [Estimate("a", 250, 0.94, chosen), Estimate("b", 240, 0.93, other), Original],
+            Enum.Parse<QuantizationGoal>(goal, ignoreCase: true), None).AsksDevices);
 
     [Fact]
     public void Tighter_of_two_budgets_holds_in_each_figure()

@@ -1,6 +1,7 @@
 using Fleet.Benchmarks;
 using Fleet.Benchmarks.House;
 using Fleet.Benchmarks.Quantization;
+using Fleet.Benchmarks.Quantization.Kernels;
 
 // dotnet run -c Release --project tests/Fleet.Benchmarks -- NAME [--write]
 // Each benchmark prints a Markdown table; --write keeps it as tests/Fleet.Benchmarks/results/NAME.md, with the command that makes it again.
@@ -38,6 +39,7 @@ Dictionary<string, (string What, Func<CancellationToken, Task<string>> Run)> ben
         token => HeldOutBenchmark.RunAsync(args, token)),
     ["quantize-contest"] = ("twelve kinds of model, ours against all that the peer makes, on unseen samples; --only MODEL, --effort WORD",
         token => ContestBenchmark.RunAsync(args, token)),
+    ["quantize-kernels"] = ("what kernels of other processors cost, fitted to counted instructions", KernelCostsBenchmark.RunAsync),
     ["quantize-cost-model"] = ("whether the cost model orders variants as measuring does on this processor", CostModelBenchmark.RunAsync),
     ["quantize-silero"] = ("Silero VAD as a stream: every scheme that needs no samples beside the peer's", SileroBenchmark.RunAsync),
     ["quantization-aware"] = ("Fashion-MNIST at 8, 4, 3 and 2 bits: quantized afterwards, trained on the grid, with a teacher, QKD",

@@ -22,7 +22,8 @@ internal static class SeriesFiles
             foreach (var unit in UnitsOf(table, spec))
             {
                 // From the end: the moments nearest to it are those that matter most, and none of them is left out.
-                for (var last = unit.End - 1; last >= Math.Min(unit.Start + (spec.MinimumRows ?? spec.Window), unit.End) - 1; last -= spec.Step)
+                var first = Math.Min(unit.Start + (spec.MinimumRows ?? spec.Window), unit.End) - 1;
+                for (var last = unit.End - 1; last >= first; last -= spec.Step)
                     windows.Add((unit.Number, last));
             }
             return (Cut(table, spec, channels, labelColumn, windows, null), channels);

@@ -6,10 +6,10 @@ using Fleet.Modeling.Students;
 namespace Fleet.Modeling.Training;
 
 /// <summary>
-/// Variations of a sample that keep its class: images are moved by up to a twelfth of their extent, edges empty, and half of
-/// them mirrored; the gain of signals changes, and they are rotated in time, or they are disturbed by noise; of a text each piece is hidden with a chance of one in
-/// ten; features of sound are <see cref="SpectrumViews"/>; a row of a table stays as it is. A view is a function of seed, sample
-/// and number, so that a teacher can be asked about exactly the view its student sees.
+/// Variations of a sample that keep its class: images are moved by up to a twelfth of their extent, edges empty, and half of them
+/// mirrored; the gain of signals changes, and they are rotated in time, or they are disturbed by noise; of a text each piece is hidden
+/// with a chance of one in ten; features of sound are <see cref="SpectrumViews"/>; a row of a table stays as it is. A view is a function
+/// of seed, sample and number, so that a teacher can be asked about exactly the view its student sees.
 /// </summary>
 /// <param name="Enabled">False: there is one view, the sample as it is.</param>
 /// <param name="Mirror">True: half of the views of an image are mirrored.</param>

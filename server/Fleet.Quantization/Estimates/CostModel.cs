@@ -22,11 +22,16 @@ internal sealed class CostModel(HardwareProfile profile, IFeedSource samples)
 
     private readonly KernelCosts _costs = KernelCosts.Of(profile);
 
-    /// <summary>Cycles of one inference; null where the model cannot be run here.</summary>
+    /// <summary>What one inference costs, in a unit of the profile; null where the model cannot be run here.</summary>
     /// <param name="file">The model.</param>
     /// <param name="runtime">What its devices set.</param>
     /// <param name="cancellationToken">Stops before the model is run.</param>
-    public double? CyclesOf(string file, RuntimeSettings runtime, CancellationToken cancellationToken)
+    public double? CostOf(string file, RuntimeSettings runtime, CancellationToken cancellationToken)
+        => WorkOf(file, runtime, cancellationToken) is { } work ? _costs.CostOf(work) : null;
+
+    /// <summary>What one inference has to do, kernel by kernel; null where the model cannot be run here.</summary>
+    /// <inheritdoc cref="CostOf" path="/param"/>
+    public ModelWork? WorkOf(string file, RuntimeSettings runtime, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         try
@@ -35,9 +40,16 @@ internal sealed class CostModel(HardwareProfile profile, IFeedSource samples)
             var graph = new OnnxGraph(model);
             using var mapped = new MappedWeights(model, file + ".mapped");
             var shapes = ShapesOf(model);
-            var weights = Scopes.Of(graph.Graph).SelectMany(scope => scope.Initializer).Sum(BytesOf);
-            var fromWhere = weights <= _costs.CacheBytes ? _costs.CachedBytes : _costs.MemoryBytes;
-            return Scopes.NodesOf(graph.Graph).Sum(node => CyclesOf(new Counted(node, graph, shapes), fromWhere));
+            // Halves that are widened are held as floats.
+            var widened = _costs is { ComputesInHalves: false, FusesQdq: false };
+            var weights = Scopes.Of(graph.Graph).SelectMany(scope => scope.Initializer).Sum(weight => NodeWork.BytesOf(weight)
+                * (widened && weight.DataType == (int)DataType.Float16 ? 2 : 1));
+            return new ModelWork(
+                [
+                    .. Scopes.NodesOf(graph.Graph).SelectMany(
+                        node => new NodeWork(node, graph, shapes, _costs.FusesQdq, _costs.ComputesInHalves).Parts()),
+                    new Work(Kernel.Inference, 1),
+                ], weights);
         }
         catch (Exception e) when (e is InvalidDataException or OnnxRuntimeException or IOException or OverflowException)
         {
@@ -95,107 +107,5 @@ internal sealed class CostModel(HardwareProfile profile, IFeedSource samples)
                 made[node.Output[0]] = shape;
         }
         return made;
-    }
-
-    private double CyclesOf(Counted node, double bytesPerCycle)
-    {
-        var made = (double)node.Made;
-        double Weighted(int weight, double products)
-            => Math.Max(node.Products(weight) / products, _costs.FusesQdq ? 0 : node.BytesAt(weight) / bytesPerCycle);
-        double Rate(int weight) => node.TypeAt(weight) switch
-        {
-            DataType.Int8 => _costs.SignedBytes,
-            DataType.Uint8 => _costs.UnsignedBytes,
-            DataType.Float16 => _costs.Halves,
-            _ => _costs.FusesQdq && node.ReadsDequantized ? _costs.SignedBytes : _costs.Floats,
-        };
-        var own = node.Operator switch
-        {
-            "Conv" or "FusedConv" or "ConvTranspose" when node.IsDepthwise(1) =>
-                node.Products(1) / (Rate(1) > _costs.Floats ? _costs.ByteDepthwise : _costs.FloatDepthwise),
-            "Conv" or "FusedConv" or "ConvTranspose" =>
-                Weighted(1, Rate(1) == _costs.Floats ? _costs.FloatConvolutions ?? _costs.Floats : Rate(1)),
-            "QLinearConv" when node.IsDepthwise(3) => node.Products(3) / _costs.ByteDepthwise + made / _costs.Values,
-            "QLinearConv" => Weighted(3, Rate(3)) + node.Gathered(3) / _costs.GatheredBytes + made / _costs.Values,
-            // Its kernel is a plain loop.
-            "ConvInteger" => node.Products(1) / (_costs.Floats / 4),
-            "MatMul" or "FusedMatMul" or "Gemm" or "FusedGemm" => Weighted(1, Rate(1)),
-            "QLinearMatMul" or "QGemm" => Weighted(3, Rate(3)) + made / _costs.Values,
-            "MatMulInteger" or "MatMulIntegerToFloat" => Weighted(1, Rate(1)) + made / _costs.Values,
-            "DynamicQuantizeMatMul" => Weighted(1, Rate(1)) + made / _costs.Values + 2 * node.Read / _costs.Values,
-            "MatMulNBits" => Weighted(1, _costs.FourBits),
-            "LSTM" or "GRU" or "RNN" or "DynamicQuantizeLSTM" => Weighted(1, Rate(1)) + Weighted(2, Rate(2)) + 4 * made / _costs.HardValues,
-            "Reshape" or "Flatten" or "Squeeze" or "Unsqueeze" or "Identity" or "Shape" or "Constant" => 0,
-            "Cast" => made / _costs.CastValues,
-            "QuantizeLinear" or "DequantizeLinear" when _costs.FusesQdq => 0,
-            // The first pass finds the range.
-            "DynamicQuantizeLinear" => 2 * made / _costs.Values,
-            "Softmax" or "LogSoftmax" or "Erf" or "Gelu" or "FastGelu" or "BiasGelu" or "QuickGelu" or "Tanh" or "Sigmoid" or "Exp" or "Log"
-                or "Pow" or "Sqrt" or "LayerNormalization" or "SkipLayerNormalization" or "InstanceNormalization" or "Mish" or "Elu"
-                or "QLinearSoftmax" => made / _costs.HardValues,
-            _ => made / _costs.Values,
-        };
-        return own + (_costs.FusesQdq && own == 0 ? 0 : _costs.Operator);
-    }
-
-    private static long BytesOf(TensorProto tensor) => tensor.Elements() * (DataType)tensor.DataType switch
-    {
-        DataType.Int8 or DataType.Uint8 or DataType.Bool => 1,
-        DataType.Float16 or DataType.Bfloat16 => 2,
-        DataType.Double or DataType.Int64 => 8,
-        _ => 4,
-    };
-
-    /// <summary>A node with the shapes of what it reads and makes; inside a subgraph, which nobody looked into, only weights.</summary>
-    private sealed record Counted(NodeProto Node, OnnxGraph Graph, IReadOnlyDictionary<string, long[]> Shapes)
-    {
-        public string Operator => Node.OpType;
-
-        /// <summary>Values that it makes.</summary>
-        public long Made => Elements(ShapeOf(Node.OutputAt(0)));
-
-        /// <summary>Values of its first input.</summary>
-        public long Read => Elements(ShapeOf(Node.InputAt(0)));
-
-        /// <summary>True where its first input was rounded to bytes.</summary>
-        public bool ReadsDequantized => Node.InputAt(0) is { } input && Graph.ProducerOf(input)?.OpType == "DequantizeLinear";
-
-        public DataType TypeAt(int input) => Constant(input) is { } constant ? (DataType)constant.DataType : DataType.Float;
-
-        /// <summary>Bytes of the weight at an input; one that is dequantized at every run is read as the floats it became.</summary>
-        public long BytesAt(int input) => Constant(input) is { } constant ? BytesOf(constant)
-            : Node.InputAt(input) is { } value && Graph.ProducerOf(value)?.OpType == "DequantizeLinear"
-                ? sizeof(float) * Elements(ShapeOf(value)) : 0;
-
-        public bool IsDepthwise(int weight) => Node.Int("group", 1) > 1 && WeightShape(weight) is [_, 1, ..];
-
-        /// <summary>Products of values with the weight, or with the other activation, at an input.</summary>
-        public long Products(int weight)
-        {
-            var (extents, elements) = (WeightShape(weight), Elements(WeightShape(weight)));
-            if (Made == 0) return elements;
-            return Operator switch
-            {
-                "Conv" or "FusedConv" or "QLinearConv" or "ConvInteger" => Made * elements / Math.Max(1, extents[0]),
-                "ConvTranspose" => Read * elements / Math.Max(1, extents[0]),
-                "LSTM" or "GRU" or "RNN" or "DynamicQuantizeLSTM" => ShapeOf(Node.InputAt(0)) is [var steps, var batch, _]
-                    ? steps * batch * elements : elements,
-                "MatMulNBits" => Made * Node.Int("K", 1),
-                _ => ShapeOf(Node.InputAt(0)) is [.., var inner] ? Made * inner : elements,
-            };
-        }
-
-        /// <summary>Bytes that are gathered for a kernel larger than a point: one for each product of an output channel.</summary>
-        public long Gathered(int weight) => WeightShape(weight) is [var channels, _, .. var kernel] && kernel.Any(extent => extent > 1)
-            ? Products(weight) / Math.Max(1, channels) : 0;
-
-        private TensorProto? Constant(int input) => Graph.Constant(Node.InputAt(input));
-
-        private long[] WeightShape(int input) => Constant(input) is { } constant ? [.. constant.Dims] : ShapeOf(Node.InputAt(input));
-
-        private long[] ShapeOf(string? value) => value is null ? [0]
-            : Shapes.TryGetValue(value, out var shape) ? shape : Graph.Constant(value) is { } constant ? [.. constant.Dims] : [0];
-
-        private static long Elements(long[] shape) => shape.Aggregate(1L, (product, extent) => checked(product * extent));
     }
 }

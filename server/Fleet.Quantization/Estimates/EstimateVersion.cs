@@ -11,9 +11,9 @@ namespace Fleet.Quantization.Estimates;
 internal static class EstimateVersion
 {
     /// <summary>Raised when <see cref="CostModel"/> counts otherwise; a change of <see cref="KernelCosts"/> shows by itself.</summary>
-    private const int Counting = 1;
+    private const int Counting = 2;
 
     /// <summary>Eight hexadecimal digits.</summary>
     public static string Of(HardwareProfile profile) => Convert.ToHexStringLower(
-        SHA256.HashData(Encoding.UTF8.GetBytes($"{Counting} {KernelCosts.Of(profile)}")))[..8];
+        SHA256.HashData(Encoding.UTF8.GetBytes($"{Counting} {KernelCosts.Of(profile).Figures}")))[..8];
 }

@@ -32,7 +32,7 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
     public IEnumerable<VariantReport> Choose(IEnumerable<Attempted> tried)
     {
         Attempted[] made = [.. tried];
-        _floatCost = _here || !made.Any(IsToBeTimed) ? null : _costs.CyclesOf(bench.FloatFile, profile.Runtime, cancellationToken);
+        _floatCost = _here || !made.Any(IsToBeTimed) ? null : _costs.CostOf(bench.FloatFile, profile.Runtime, cancellationToken);
         Attempted[] timed = [.. made.Select(Timed)];
         Candidate[] candidates = [
             .. timed.Where(attempted => attempted.Report is { Artifact: not null }).Select(CandidateOf), FloatCandidate(),
@@ -80,7 +80,7 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
                     : null,
                 Batch = BatchOf(report.Id),
             }, IsToBeTimed(attempted) && _floatCost is { } whole
-                ? whole / _costs.CyclesOf(Path.Combine(request.OutputFolder, file.Name), report.Runtime, cancellationToken)
+                ? whole / _costs.CostOf(Path.Combine(request.OutputFolder, file.Name), report.Runtime, cancellationToken)
                 : null),
         };
 

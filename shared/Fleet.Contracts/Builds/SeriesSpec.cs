@@ -34,8 +34,8 @@ public sealed record SeriesSpec
     public int Window { get; set; } = 30;
 
     /// <summary>
-    /// Fewest rows that a window is made of, from a row to <see cref="Window"/>: at the beginning of a unit windows of fewer repeat its first
-    /// row in front, so that a model learns what it is given of a unit that has hardly begun. Absent: as many as a window has.
+    /// Fewest rows that a window is made of, from a row to <see cref="Window"/>: at the beginning of a unit windows of fewer repeat its
+    /// first row in front, so that a model learns what it is given of a unit that has hardly begun. Absent: as many as a window has.
     /// </summary>
     public int? MinimumRows { get; init; }
 

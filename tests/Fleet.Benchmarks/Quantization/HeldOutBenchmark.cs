@@ -58,8 +58,9 @@ internal static partial class HeldOutBenchmark
             judge, {Seeds.Length} seeds each, then judged on 64 samples of another seed, which nobody had seen (24 of PP-OCRv4, 512
             windows of Silero VAD), from the part that the data sets apart for tests where it does. Models and samples are those of
             `quantize-contest`; the encoder has drawn weights and drawn hidden states, Silero VAD hears spoken digits with pauses, and
-            PP-OCRv4's detector also gets pictures without text, where it has little to say. Models that are not in `../shared/data` lie in the
-            folder that `{BenchmarkModels.Variable}` names; `--only MODEL` makes the rows of one model again and keeps the others. Told is what the
+            PP-OCRv4's detector also gets pictures without text, where it has little to say. Models that are not in `../shared/data` lie
+            in the folder that `{BenchmarkModels.Variable}` names; `--only MODEL` makes the rows of one model again and keeps the
+            others. Told is what the
             report says; the old figure is that of the samples which chose. The difference is within the interval where it is no more than
             the half-widths of both intervals together (the root of the sum of their squares).
 

@@ -109,7 +109,8 @@ public sealed class DetectionTests : IDisposable
         using var teacher = new OnnxTeacher(_folder["teacher.onnx"], [1, Shapes.Extent, Shapes.Extent], new BoxOutputs(form, Shapes.Grid));
         var distillation = new DistillationSpec { Losses = [new LossSpec { Loss = "output" }], Labels = 0, Training = Spec };
         using var student = Untrained(6, 2);
-        using var answers = new TeacherOutputs(teacher, Shapes.Data.Training, [], Augmentation.Of(Spec, Shapes.Data.Training, 1), 1, _folder["outputs"]);
+        using var answers = new TeacherOutputs(
+            teacher, Shapes.Data.Training, [], Augmentation.Of(Spec, Shapes.Data.Training, 1), 1, _folder["outputs"]);
         using var losses = new LossSum(distillation, student.Plan.Features(), [], Shapes.Grid.Width, Shapes.Data.Training.Labels, 1, CPU);
         Train(student, new TeacherObjective(answers, losses));
         Assert.InRange(At50(student), 0.7, 1);

@@ -25,13 +25,14 @@ public sealed class CostModelTests
     }
 
     [Theory]
-    [InlineData(1, 1024, true)] // one row: weights come from memory, and of four bits an eighth does
-    [InlineData(64, 256, false)] // many rows: products are what counts, and unpacking comes on top
-    public void Four_bits_are_faster_where_moving_weights_is_what_takes_time(int rows, int width, bool faster)
+    [InlineData("arm-cpu-dotprod", 1, 1024, true)] // one row: weights come from memory, and of four bits an eighth does
+    [InlineData("arm-cpu", 1, 1024, false)] // without the dot product each weight is unpacked into a float at every run
+    [InlineData("arm-cpu", 64, 256, false)] // many rows: products are what counts, and unpacking comes on top
+    public void Four_bits_are_faster_where_moving_weights_is_what_takes_time(string profile, int rows, int width, bool faster)
     {
         var model = new GraphBuilder().Input("x", 1, rows, width).Weight("a", width, width).Weight("b", width, width)
             .Node("MatMul", ["x", "a"], "h").Node("Relu", ["h"], "r").Node("MatMul", ["r", "b"], "y").Output("y", 1, rows, width);
-        var speed = RelativeSpeed.Estimated(SpeedOf(model, QuantizationSchemes.Int4Weights, BuiltInProfiles.ArmCpu));
+        var speed = RelativeSpeed.Estimated(SpeedOf(model, QuantizationSchemes.Int4Weights, BuiltInProfiles.Find(profile)!));
         Assert.Equal(faster, speed.IsFasterThan(RelativeSpeed.Original));
     }
 
@@ -39,8 +40,18 @@ public sealed class CostModelTests
     public void Weights_that_are_dequantized_at_every_run_cost_more_than_float()
     {
         // Without the setting that folds them at load.
-        Assert.InRange(SpeedOf(Products(), QuantizationSchemes.Int8Weights, BuiltInProfiles.ArmCpu, plain: true), 0.1, 0.9);
+        Assert.InRange(SpeedOf(Products(), QuantizationSchemes.Int8Weights, BuiltInProfiles.ArmCpu, plain: true), 0.01, 0.9);
         Assert.InRange(SpeedOf(Products(), QuantizationSchemes.Int8Weights, BuiltInProfiles.ArmCpu), 0.99, 1.01);
+    }
+
+    [Fact]
+    public void Halves_are_worth_something_where_a_processor_computes_in_them_but_in_a_Gemm()
+    {
+        Assert.InRange(SpeedOf(Products(), QuantizationSchemes.Float16, BuiltInProfiles.ArmCpu), 0.5, 1.01);
+        Assert.InRange(SpeedOf(Products(), QuantizationSchemes.Float16, BuiltInProfiles.ArmCpuDotProduct), 1.02, 4);
+        var gemm = new GraphBuilder().Input("x", 1, 512).Weight("a", 512, 512).Weight("b", 512).Node("Gemm", ["x", "a", "b"], "y")
+            .Output("y", 1, 512);
+        Assert.InRange(SpeedOf(gemm, QuantizationSchemes.Float16, BuiltInProfiles.ArmCpuDotProduct), 0.001, 0.05);
     }
 
     [Fact]
@@ -58,7 +69,7 @@ public sealed class CostModelTests
         File.WriteAllText(folder.File("m.onnx"), "not a model");
         var model = Products();
         Assert.Null(new CostModel(BuiltInProfiles.ArmCpu, TinyModels.SamplesFor(model.Build(), 1, 1).Feeds("x"))
-            .CyclesOf(folder.File("m.onnx"), new RuntimeSettings(), TestContext.Current.CancellationToken));
+            .CostOf(folder.File("m.onnx"), new RuntimeSettings(), TestContext.Current.CancellationToken));
         Assert.Equal([folder.File("m.onnx")], Directory.GetFiles(folder.Path));
     }
 
@@ -81,7 +92,7 @@ public sealed class CostModelTests
             folder.File("variant.onnx"));
         var costs = new CostModel(profile, samples);
         double Cycles(string file, RuntimeSettings runtime)
-            => costs.CyclesOf(folder.File(file), runtime, TestContext.Current.CancellationToken)!.Value;
+            => costs.CostOf(folder.File(file), runtime, TestContext.Current.CancellationToken)!.Value;
         return Cycles("float.onnx", profile.Runtime)
             / Cycles("variant.onnx", plain ? profile.Runtime : scheme.Runtime(profile.Runtime));
     }

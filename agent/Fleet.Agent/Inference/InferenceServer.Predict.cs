@@ -14,7 +14,7 @@ internal sealed partial class InferenceServer
     /// Values, lists, objects and keys of a request for predictions, of which each takes twelve bytes of memory while it is read, and as
     /// many again while room for more is found: a few tens of megabytes in all.
     /// </summary>
-    internal const int MostParts = 2 * 1024 * 1024;
+    internal const int MostParts = 4 * 1024 * 1024;
 
     /// <summary>
     /// JSON takes up to 24 bytes of memory for three of its own while it is read: large requests are read one after another, others not
@@ -95,9 +95,10 @@ internal sealed partial class InferenceServer
     private static void RequireParts(PooledBuffer body)
     {
         var reader = new Utf8JsonReader(body.Written.Span);
-        for (var parts = 0; reader.Read(); parts++)
+        for (var parts = 0; reader.Read();)
         {
-            if (parts == MostParts)
+            // A list is one part, though it ends as well as begins.
+            if (reader.TokenType is not (JsonTokenType.EndArray or JsonTokenType.EndObject) && ++parts > MostParts)
                 throw InferenceException.Malformed($"The request holds more than {MostParts:N0} values, lists and keys. Ask in several "
                     + "requests; /v2/models/NAME/infer takes more values at once, as binary data.");
         }

@@ -27,7 +27,7 @@ internal sealed class AnomalyReading
     {
         RawSamples[] labelled = [.. parts.Where(part => !part.Labels.AreNone)];
         if (labelled.Length == 0) return new AnomalyReading(null);
-        var classes = ClassReading.OfAny(spec, labelled[0] with { Labels = JoinedOf(labelled) });
+        var classes = ClassReading.OfAny(spec, labelled[0] with { Labels = JoinedOf(spec, labelled) });
         var reading = new AnomalyReading(classes);
         reading._normal.Clear();
         foreach (var name in reading.NormalNames(spec, labelled[0].Source))
@@ -41,7 +41,7 @@ internal sealed class AnomalyReading
 
     // Words, whatever the files hold: -1 is the anomaly in many of them, and no sample without a label. A number that is no label is
     // refused where its own file has it.
-    private static RawLabels JoinedOf(RawSamples[] labelled)
+    private static RawLabels JoinedOf(DataSpec spec, RawSamples[] labelled)
     {
         if (labelled.Any(part => part.Labels.Columns > 1))
             return Array.Find(labelled, part => part.Labels.Columns != labelled[0].Labels.Columns) is not { } other
@@ -55,7 +55,10 @@ internal sealed class AnomalyReading
                 throw LabelReading.Refuse(part, bad, part.Labels.Values[bad],
                     "which names no kind of sample: labels are whole numbers or words.");
         }
-        return RawLabels.Named([.. labelled.SelectMany(part => part.Labels.Words())]);
+        // Numbers count through names that a spec gives them.
+        return spec.Classes is not null && labelled.All(part => part.Labels.Names is null)
+            ? RawLabels.Joined([.. labelled.Select(part => part.Labels)])
+            : RawLabels.Named([.. labelled.SelectMany(part => part.Labels.Words())]);
     }
 
     /// <summary>What each sample is.</summary>

@@ -79,7 +79,7 @@ internal sealed class KernelCosts
     /// <summary>All figures in one text: two that differ in any differ in it.</summary>
     public string Figures => string.Join(' ', Enum.GetValues<Kernel>()
         .Select(kernel => string.Create(CultureInfo.InvariantCulture, $"{kernel}={_costOf(kernel):R}"))
-        .Append(string.Create(CultureInfo.InvariantCulture, $"{_cacheBytes} {_cached} {_memory}")));
+        .Append(string.Create(CultureInfo.InvariantCulture, $"{_cacheBytes} {_cached} {_memory} {FusesQdq} {ComputesInHalves}")));
 
     /// <summary>What an inference costs: of what reads weights the longer of computing and of reading them.</summary>
     public double CostOf(ModelWork work)

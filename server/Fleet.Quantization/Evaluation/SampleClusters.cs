@@ -9,6 +9,9 @@ namespace Fleet.Quantization.Evaluation;
 /// <param name="Drawn">How many clusters are as many samples as there are.</param>
 internal sealed record SampleClusters(int Samples, IReadOnlyList<int[]> Places, int Drawn)
 {
+    /// <summary>Places of all runs of neighbours together.</summary>
+    private const long MostPlaces = 4L << 20;
+
     /// <summary>Each sample by itself.</summary>
     public static SampleClusters Single(int samples)
         => new(samples, [.. Enumerable.Range(0, samples).Select(place => new[] { place })], samples);
@@ -36,8 +39,11 @@ internal sealed record SampleClusters(int Samples, IReadOnlyList<int[]> Places, 
     public static SampleClusters Blocks(int samples)
     {
         var length = Math.Max(1, Math.Min((int)Math.Ceiling(3 * Math.Sqrt(samples)), samples / Bootstrap.FewestSamples));
+        // Of many samples every few begin a run, so that all runs together take no more memory than so many places.
+        var apart = (int)((long)samples * length / MostPlaces) + 1;
         return new(samples, [
-            .. Enumerable.Range(0, samples).Select(first => Enumerable.Range(first, length).Select(place => place % samples).ToArray()),
+            .. Enumerable.Range(0, samples / apart).Select(
+                run => Enumerable.Range(run * apart, length).Select(place => place % samples).ToArray()),
         ], Math.Max(1, samples / length));
     }
 }

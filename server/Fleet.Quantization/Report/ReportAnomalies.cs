@@ -45,13 +45,13 @@ internal static class ReportAnomalies
     private static void Alarms(StringBuilder page, IReadOnlyList<VariantReport> variants)
     {
         if (!variants.Any(variant => variant.FalsePositives is not null)) return;
-        page.Append("<div class=\"scroll\"><table class=\"cards\"><thead><tr><th>Variant</th><th class=\"n\">Its own threshold</th>"
+        page.Append("<div class=\"scroll\"><table class=\"cards\"><thead><tr><th>Variant</th><th class=\"n\">Threshold</th>"
             + "<th class=\"n\">False positive rate</th><th class=\"n\">95 % interval</th></tr></thead><tbody>\n");
         foreach (var variant in variants)
         {
             if (variant.FalsePositives is not { } alarms) continue;
             page.Append($"<tr data-alarms=\"{Html(variant.Id)}\"><td>{Html(variant.Id)}</td>"
-                + Cell("Its own threshold", alarms.Threshold?.ToString("0.####", CultureInfo.InvariantCulture) ?? "–")
+                + Cell("Threshold", alarms.Threshold?.ToString("0.####", CultureInfo.InvariantCulture) ?? "–")
                 + Cell("False positive rate", Share(alarms.Rate))
                 + Cell("95 % interval", $"{Share(alarms.Low)} to {Share(alarms.High)}") + "</tr>\n");
         }

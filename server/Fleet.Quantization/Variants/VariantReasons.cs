@@ -79,10 +79,12 @@ internal static class VariantReasons
         }
         if (controlled.Calibrator != source.Calibrator)
             yield return $"Calibrated with {controlled.Calibrator.Name}, which comes closer than {source.Calibrator.Name}.";
-        if (controlled.Techniques.Count > 0 && controlled.SignalToNoise is var (plain, improved))
+        if (controlled.Techniques.Count > 0)
         {
             var names = string.Join(" and ", controlled.Techniques.Select(technique => technique.Name));
-            yield return Text($"Improved by {names}: {plain:0.0} to {improved:0.0} dB.");
+            yield return controlled.SignalToNoise is var (plain, improved)
+                ? Text($"Improved by {names}: {plain:0.0} to {improved:0.0} dB.")
+                : $"Improved by {names}, as a form was that rounds the same layers alike.";
         }
         if (controlled.Returned.Count > 0)
             yield return $"Kept in {scheme.Kept} because rounding cost too much: "

@@ -84,7 +84,8 @@ internal sealed partial class MeasuredVariants(IFleetStore store, ArtifactStore 
         CancellationToken cancellationToken)
     {
         if (releases.TryGetValue((model.Model, model.Version), out var known)) return known;
-        if (releases.Count >= MaximumReleases) return null;
+        // What tells nothing, such as releases that a device made up, takes no place of what does.
+        if (releases.Values.Count(estimates => estimates.Count > 0) >= MaximumReleases) return null;
         return releases[(model.Model, model.Version)] = await ReadAsync(model, cancellationToken) is not { } report
             ? new Dictionary<string, VariantReport>()
             : report.Variants.Where(variant => variant.Scheme == MeasuredForm.FloatScheme || ByOperators(variant) is not null)

@@ -3,7 +3,7 @@ namespace Fleet.Contracts.Builds;
 /// <summary>How often a model calls a normal test sample an anomaly.</summary>
 /// <param name="Threshold">
 /// What its scores are divided by: an error in squared deviations of the training samples, found for this model on the normal validation
-/// samples; null where it has the float model's.
+/// samples, or the float model's where its own could not be set; null where its graph does not tell.
 /// </param>
 /// <param name="Normal">Normal test samples.</param>
 /// <param name="Rate">Share of them above the threshold.</param>

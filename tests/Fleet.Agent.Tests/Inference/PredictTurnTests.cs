@@ -31,7 +31,7 @@ public sealed class PredictTurnTests
         Assert.Equal(1, server.ReadingLarge.CurrentCount);
 
         // Empty lists take eight times their own bytes: a request of too many is refused before it is read as JSON.
-        var lists = $$"""{"instances":[{{string.Join(',', Enumerable.Repeat("[]", InferenceServer.MostParts / 2))}}]}""";
+        var lists = $$"""{"instances":[{{string.Join(',', Enumerable.Repeat("[]", InferenceServer.MostParts))}}]}""";
         var before = GC.GetAllocatedBytesForCurrentThread();
         Assert.Equal(400, await AskAsync(server, lists));
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 8 * lists.Length);

@@ -88,6 +88,13 @@ public sealed class AnomalyDataTests : IDisposable
     }
 
     [Fact]
+    public void Numbers_count_through_the_names_that_a_spec_gives_them()
+    {
+        var data = Load(Csv(label: row => State(row) == "ok" ? "0" : "1", normal: "fine") with { Classes = ["fine", "leak"] });
+        Assert.Equal((28, "fine leak"), (Counts(data.Test).Anomalies, string.Join(' ', data.Kinds)));
+    }
+
+    [Fact]
     public void Label_that_is_no_kind_of_sample_is_refused_where_its_file_has_it()
     {
         var train = Csv("train.csv", _ => "0", rows: 20);

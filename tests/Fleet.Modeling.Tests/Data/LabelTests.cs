@@ -191,7 +191,7 @@ public sealed class LabelTests : IDisposable
 
     [Fact]
     public void Name_among_numbers_to_predict_is_refused()
-        => AssertSays(Refused(Csv("a,label\n1,0.5\n2,worn\n", ModelTask.Regression)), "'0.5', which is not a number");
+        => AssertSays(Refused(Csv("a,label\n1,0.5\n2,worn\n", ModelTask.Regression)), "'worn', which is not a number");
 
     [Fact]
     public void Numbers_to_predict_keep_their_unit_and_their_sample_through_every_cut()

@@ -131,7 +131,7 @@ public sealed class BuildTests : IDisposable
                 ],
                 Labels = 0,
                 FineTuneEpochs = 0,
-                Training = new TrainingSpec { Epochs = 40, BatchSize = 16 },
+                Training = new TrainingSpec { Epochs = 40, BatchSize = 16, Augment = false },
             },
             Quantization = Small.Quantization with { Profiles = ["x64"] },
         };

@@ -8,11 +8,11 @@ namespace Fleet.Quantization.Estimates;
 /// </summary>
 /// <remarks>
 /// Fitted to small networks in every form that can be made of them, by instructions of emulated processors and by the processor time of a
-/// real one (<c>tests/Fleet.Benchmarks/results/quantize-kernels.md</c>). Whole models by the same counts, which nothing was fitted to, are
-/// in <c>quantize-cost-model.md</c>. What reading weights from memory takes does not show in instructions and is set by hand: by bytes that
-/// such processors read in a cycle, and by published 4-bit products at one row, 2.9 to 3.3 times float on Arm with the dot product (ONNX
-/// Runtime pull request 18031). So is the Jetson, of which none was at hand: int8 is 1.5 to 1.8 times fp16 and 3.0 to 4.3 times fp32 on
-/// ResNets by TensorRT (onnxsim pull request 1742).
+/// real one (<c>tests/Fleet.Benchmarks/results/quantize-kernels.md</c>). What whole models came to, which nothing was fitted to, is in
+/// decision 0204. What reading weights from memory takes does not show in instructions and is set by hand: by bytes that such processors
+/// read in a cycle, and by published 4-bit products at one row, 2.9 to 3.3 times float on Arm with the dot product (ONNX Runtime pull
+/// request 18031). So is the Jetson, of which none was at hand: int8 is 1.5 to 1.8 times fp16 and 3.0 to 4.3 times fp32 on ResNets by
+/// TensorRT (onnxsim pull request 1742).
 /// </remarks>
 internal sealed class KernelCosts
 {

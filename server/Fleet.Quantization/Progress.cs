@@ -9,6 +9,9 @@ namespace Fleet.Quantization;
 /// <param name="to">Share done after it.</param>
 internal sealed class Progress(IProgress<BuildProgress> sink, string step, double from, double to)
 {
+    /// <summary>Of what nobody hears.</summary>
+    public static Progress Unheard { get; } = new(new Progress<BuildProgress>(), "", 0, 1);
+
     /// <summary>Reports a share of this part, 0 to 1.</summary>
     public void Report(double fraction, string detail = "")
         => new PartOf(sink, from, to).Report(new BuildProgress(detail.Length == 0 ? step : $"{step}: {detail}", fraction));

@@ -91,7 +91,7 @@ internal static class DistillationRateBenchmark
     private static double Rate(Network network, SampleSet samples, TrainingPhase phase, CancellationToken cancellationToken)
     {
         void Epoch() => TrainingLoop.Run(
-            network, samples, samples.Take(1), phase, new Progress(new Unheard(), "", 0, 1), cancellationToken);
+            network, samples, samples.Take(1), phase, Progress.Unheard, cancellationToken);
         Epoch();
         var (cpu, start, epochs) = (Environment.CpuUsage.TotalTime, TimeProvider.System.GetTimestamp(), 0);
         for (; TimeProvider.System.GetElapsedTime(start).TotalSeconds < Seconds; epochs++) Epoch();
@@ -125,10 +125,5 @@ internal static class DistillationRateBenchmark
             PyTorch's is the step alone on one fixed batch (Adam). Online, each asks its teacher as it would: Fleet in ONNX Runtime.
             Required: at least 1.0.
             """).ToString();
-    }
-
-    private sealed class Unheard : IProgress<BuildProgress>
-    {
-        public void Report(BuildProgress value) { }
     }
 }

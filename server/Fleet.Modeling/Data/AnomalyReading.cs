@@ -44,10 +44,10 @@ internal sealed class AnomalyReading
     private static RawLabels JoinedOf(DataSpec spec, RawSamples[] labelled)
     {
         if (labelled.Any(part => part.Labels.Columns > 1))
-            return Array.Find(labelled, part => part.Labels.Columns != labelled[0].Labels.Columns) is not { } other
-                ? RawLabels.Joined([.. labelled.Select(part => part.Labels)])
-                : throw new BuildException($"{other.Source} has {other.Labels.Columns} labels for each sample, and {labelled[0].Source} "
-                    + $"{labelled[0].Labels.Columns}; they must agree.");
+        {
+            LabelReading.RequireSameColumns(labelled);
+            return RawLabels.Joined([.. labelled.Select(part => part.Labels)]);
+        }
         foreach (var part in labelled.Where(part => part.Labels.Names is null))
         {
             var bad = Array.FindIndex(part.Labels.Values, value => !double.IsInteger(value));

@@ -203,9 +203,7 @@ internal static class DataSets
         if (Array.Find(parts, part => part.Labels.AreNone != parts[0].Labels.AreNone) is { } unlike)
             throw new BuildException($"{(unlike.Labels.AreNone ? unlike : parts[0]).Source} has no labels, and "
                 + $"{(unlike.Labels.AreNone ? parts[0] : unlike).Source} has; give it as data.unlabelled, or label its samples.");
-        if (Array.Find(parts, part => part.Labels.Columns != parts[0].Labels.Columns) is { } wider)
-            throw new BuildException($"{wider.Source} has {wider.Labels.Columns} labels for each sample and {parts[0].Source} "
-                + $"{parts[0].Labels.Columns}; they must agree.");
+        LabelReading.RequireSameColumns(parts);
         // Groups that a file numbers are the same in all; others are a file's own.
         int[]? origins = parts.All(part => part.Origins is not null)
             ? isNumbered ? [.. parts.SelectMany(part => part.Origins!)]

@@ -57,6 +57,15 @@ internal static class LabelReading
                 "which is not a finite 32-bit number; remove or repair such samples.");
     }
 
+    /// <summary>Refuses parts that differ in how many labels a sample has.</summary>
+    /// <exception cref="BuildException">One has more or fewer than the first.</exception>
+    public static void RequireSameColumns(IReadOnlyList<RawSamples> parts)
+    {
+        if (parts.FirstOrDefault(part => part.Labels.Columns != parts[0].Labels.Columns) is { } other)
+            throw new BuildException($"{other.Source} has {other.Labels.Columns} labels for each sample and {parts[0].Source} "
+                + $"{parts[0].Labels.Columns}; they must agree.");
+    }
+
     /// <summary>A label that cannot be taken, with the sample it belongs to.</summary>
     public static BuildException Refuse(RawSamples raw, int sample, double value, string because)
         => new($"{raw.Source} has the label {Text(value)} at "

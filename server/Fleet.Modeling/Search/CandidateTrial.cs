@@ -1,9 +1,9 @@
-using System.Diagnostics;
 using Fleet.Contracts.Builds;
 using Fleet.Modeling.Data;
 using Fleet.Modeling.Students;
 using Fleet.Modeling.Training;
 using Fleet.Quantization;
+using Fleet.Quantization.Evaluation;
 
 namespace Fleet.Modeling.Search;
 
@@ -27,7 +27,7 @@ internal sealed class CandidateTrial(HeldOutParts parts, Normalization normaliza
     /// <param name="cancellationToken">Stops between steps.</param>
     public CandidateResult Run(int rung, int steps, int repetitions, CancellationToken cancellationToken)
     {
-        var began = Process.GetCurrentProcess().TotalProcessorTime;
+        var began = CpuClock.Now(everyThread: true);
         var judged = parts.Judged;
         var numbers = new List<int>();
         var outputs = new List<float>();
@@ -46,7 +46,7 @@ internal sealed class CandidateTrial(HeldOutParts parts, Normalization normaliza
             }
         }
         var figures = Figures(judged, [.. numbers], [.. outputs], repetitions);
-        var spent = Process.GetCurrentProcess().TotalProcessorTime - began;
+        var spent = CpuClock.Between(began, CpuClock.Now(everyThread: true));
         return new CandidateResult(
             new SearchRung(rung + 1, steps, trainings, figures.Figure, figures.Error, losses.Average(), spent.TotalSeconds), losses);
     }
@@ -61,7 +61,7 @@ internal sealed class CandidateTrial(HeldOutParts parts, Normalization normaliza
         // As its last step leaves it: what judges does not choose an epoch as well.
         TrainingLoop.Run(network, seen, heldOut.Take(0),
             new TrainingPhase("search", asked with { Epochs = epochs, BatchSize = batch, Patience = 0, StopAfter = null }, seed),
-            new Progress(new Unheard(), "", 0, 1), cancellationToken);
+            Progress.Unheard, cancellationToken);
         return network.Outputs(heldOut, cancellationToken);
     }
 
@@ -91,12 +91,5 @@ internal sealed class CandidateTrial(HeldOutParts parts, Normalization normaliza
         ];
         var mean = drawn.Average();
         return (Score(present), Math.Sqrt(drawn.Average(value => (value - mean) * (value - mean))));
-    }
-
-    private sealed class Unheard : IProgress<BuildProgress>
-    {
-        public void Report(BuildProgress value)
-        {
-        }
     }
 }

@@ -1,9 +1,9 @@
-using System.Diagnostics;
 using Fleet.Contracts.Builds;
 using Fleet.Modeling.Data;
 using Fleet.Modeling.Students;
 using Fleet.Modeling.Training;
 using Fleet.Quantization;
+using Fleet.Quantization.Evaluation;
 
 namespace Fleet.Modeling.Search;
 
@@ -71,21 +71,13 @@ internal sealed partial class StudentSearch
         var share = (double)few.Count / training.Count;
         using var network = new Network(plan, view.Normalization, spec.Seed);
         var phase = new TrainingPhase("pace", asked with { Epochs = 1, BatchSize = batch, Patience = 0, StopAfter = null }, spec.Seed);
-        var began = Process.GetCurrentProcess().TotalProcessorTime;
+        var began = CpuClock.Now(everyThread: true);
         TrainingLoop.Run(network, few, view.Data.Validation.Take((int)(share * view.Data.Validation.Count)), phase,
-            new Progress(new IgnoredSteps(), "", 0, 1), cancellationToken);
-        var seconds = (Process.GetCurrentProcess().TotalProcessorTime - began).TotalSeconds;
-        return seconds / share;
+            Progress.Unheard, cancellationToken);
+        return CpuClock.Between(began, CpuClock.Now(everyThread: true)).TotalSeconds / share;
     }
 
     /// <param name="Student">Seconds of an epoch of the student.</param>
     /// <param name="Teacher">The same of a teacher that is trained; 0 for none.</param>
     private sealed record Paces(double Student, double Teacher);
-
-    private sealed class IgnoredSteps : IProgress<BuildProgress>
-    {
-        public void Report(BuildProgress value)
-        {
-        }
-    }
 }

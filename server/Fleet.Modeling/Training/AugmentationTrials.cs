@@ -126,7 +126,7 @@ internal static class AugmentationTrials
         // Which epoch is taken is chosen by the samples that judge, for all alike.
         TrainingLoop.Run(network, training, heldOut,
             new TrainingPhase("trial", spec with { Epochs = epochs, BatchSize = batch, StopAfter = null }, seed),
-            new Progress(new Unheard(), "", 0, 1), cancellationToken);
+            Progress.Unheard, cancellationToken);
         using var scope = NewDisposeScope();
         var outputs = network.Outputs(heldOut, cancellationToken);
         var columns = outputs.Length / heldOut.Count;
@@ -149,12 +149,5 @@ internal static class AugmentationTrials
         double[] differences = [.. one.Zip(other, (a, b) => (double)a - b)];
         var mean = differences.Average();
         return (mean, Math.Sqrt(differences.Average(value => (value - mean) * (value - mean)) / Math.Max(1, differences.Length - 1)));
-    }
-
-    private sealed class Unheard : IProgress<BuildProgress>
-    {
-        public void Report(BuildProgress value)
-        {
-        }
     }
 }

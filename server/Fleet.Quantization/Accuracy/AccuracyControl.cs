@@ -62,31 +62,32 @@ internal sealed class AccuracyControl(
         var plain = new Recipe(source, [], null);
         RecipeSearch Of(Recipe recipe, ModelProto made) => new(scheme, recipe, made, judge, cancellationToken);
         var suits = scheme.RoundsAs is { } alike ? source.Once((nameof(Suitable), alike), _ => new Suitable()) : new Suitable();
-        var known = suits.Techniques is { Count: > 0 } techniques
-            ? plain with { Techniques = [.. Helpers().Where(techniques.Contains)] }
-            : null;
-        var (made, recipe) = known is not null
-            && Deadline.Within(() => known.Make(scheme, None, source.Cancellation, roughly: true), cancellationToken) is { } again
-                ? (again, known) : (scheme.Apply(source, None), plain);
+        var again = Again(plain, suits, cancellationToken);
+        var (recipe, made) = again ?? (plain, scheme.Apply(source, None));
         var search = Of(recipe, made);
         // Where nothing helps, nothing is tried.
         if (search.Best.Judged.Loss > maximumLoss && Least?.Invoke().IsMoreThan(maximumLoss) == true)
             return Hopeless(search.Best, source, cancellationToken);
-        // The cleanest output need not be the one that decides best.
-        if (recipe == known && search.Best.Judged.Loss > aim) search.Take(Of(plain, scheme.Apply(source, None)));
-        else if (recipe == plain)
+        var without = again is null ? search : null;
+        if (again is null)
         {
             (recipe, made) = Cleanest(plain, made, cancellationToken);
             if (!Deadline.HasPassed) suits.Techniques = recipe.Techniques;
-            if (recipe.Techniques.Count > 0)
-            {
-                var without = search;
-                search = Of(recipe, made);
-                if (search.Best.Judged.Loss > aim) search.Take(without);
-            }
+            if (recipe.Techniques.Count > 0) search = Of(recipe, made);
         }
+        // The cleanest output need not be the one that decides best.
+        if (recipe != plain && search.Best.Judged.Loss > aim) search.Take(without ?? Of(plain, scheme.Apply(source, None)));
         var found = Found(search, recipe, suits, maximumLoss, aim, cancellationToken);
         return MakesExactly && !found.IsHopeless && !Deadline.HasPassed ? Exactly(found, search, cancellationToken) : found;
+    }
+
+    /// <summary>What techniques made of a scheme that rounds alike, made of this one; null where none is known, or time was up.</summary>
+    private (Recipe Recipe, ModelProto Made)? Again(Recipe plain, Suitable suits, CancellationToken cancellationToken)
+    {
+        if (suits.Techniques is not { Count: > 0 } techniques) return null;
+        var known = plain with { Techniques = [.. Helpers().Where(techniques.Contains)] };
+        return Deadline.Within(() => known.Make(scheme, None, source.Cancellation, roughly: true), cancellationToken) is { } made
+            ? (known, made) : null;
     }
 
     /// <summary>

@@ -300,11 +300,9 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
         var drop = request.Settings.MaximumDrop;
         if (Rate(judged) is { } rate && Rate(bench.Baseline.Original) is { } original && request.HeldOut.Truth.Classes is { } labels)
             return OwnThreshold.ObjectionTo(rate, original, bench.Baseline.Split.Report.Count(place => labels[place] == 0), drop);
-        return alarms is null || FalsePositivesOfFloat() is not { } ofFloat ? null
+        return alarms is null || bench.FloatAlarms is not { } ofFloat ? null
             : OwnThreshold.ObjectionTo(alarms.Rate, ofFloat.Rate, alarms.Normal, drop);
     }
-
-    private FalsePositives? FalsePositivesOfFloat() => request.Threshold?.Rate(bench.Baseline.Session);
 
     /// <summary>
     /// Returns to float what the runtime would dequantize at every run anyway, so that no integers slow it down; what cannot be

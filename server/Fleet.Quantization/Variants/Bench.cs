@@ -31,6 +31,7 @@ internal sealed class Bench : IDisposable
     private readonly Machine _machine;
     private readonly VariantSettings _settings;
     private readonly string? _sample;
+    private readonly Lazy<FalsePositives?> _floatAlarms;
     private Scores? _floatCosts;
     private LeastLoss? _least;
     private bool _hasHopeless;
@@ -49,6 +50,7 @@ internal sealed class Bench : IDisposable
         var session = OnnxRuntimeSession.Open(model, floatFile, largest: request.LargestFile);
         Opening = CpuClock.Between(begun, CpuClock.Now(everyThread: false));
         Baseline = Baseline.Measure(floatFile, session, request.HeldOut, cancellationToken, request.Settings.Batch);
+        _floatAlarms = new(() => request.Threshold?.Rate(session));
         var sample = Path.Combine(request.OutputFolder, "sample.npz");
         _sample = PeakMemory.WriteSample(request.HeldOut.Samples, sample) ? sample : null;
     }
@@ -61,6 +63,9 @@ internal sealed class Bench : IDisposable
 
     /// <summary>The float model on the samples that judge.</summary>
     public Baseline Baseline { get; }
+
+    /// <summary>Normal samples that the float model calls anomalies, counted once; null of other tasks.</summary>
+    public FalsePositives? FloatAlarms => _floatAlarms.Value;
 
     /// <summary>Times of variants, each beside the float model.</summary>
     public PairedClock Clock { get; } = new();

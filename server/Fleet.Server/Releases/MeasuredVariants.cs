@@ -20,14 +20,17 @@ internal sealed partial class MeasuredVariants(IFleetStore store, ArtifactStore 
     /// <summary>Reports that are looked through when a build begins: more devices would not tell more, and a worker waits.</summary>
     private const int MaximumReports = 10_000;
 
-    /// <summary>Releases whose build reports are read, some megabytes each.</summary>
+    /// <summary>Releases whose build reports tell something, some megabytes each.</summary>
     private const int MaximumReleases = 64;
+
+    /// <summary>Releases that are looked for and tell nothing, such as those that a device made up.</summary>
+    private const int MaximumUntold = 4_096;
 
     /// <inheritdoc/>
     public async Task<IReadOnlyList<MeasuredForm>> OfAsync(IReadOnlyCollection<string> profiles, CancellationToken cancellationToken)
     {
         var forms = new List<MeasuredForm>();
-        var releases = new Dictionary<(string Model, int Version), IReadOnlyDictionary<string, VariantReport>>();
+        var releases = new Releases();
         var (devices, cohorts) = (0, new Dictionary<string, int>(StringComparer.Ordinal));
         await foreach (var reported in store.AllAsync<DeviceReported>("", cancellationToken).Take(MaximumReports))
         {
@@ -80,16 +83,17 @@ internal sealed partial class MeasuredVariants(IFleetStore store, ArtifactStore 
 
     /// <summary>The variants of a release that have an estimate, by id; null where that is not known, or enough was read.</summary>
     private async Task<IReadOnlyDictionary<string, VariantReport>?> EstimatesAsync(
-        ReportedModel model, Dictionary<(string Model, int Version), IReadOnlyDictionary<string, VariantReport>> releases,
-        CancellationToken cancellationToken)
+        ReportedModel model, Releases releases, CancellationToken cancellationToken)
     {
-        if (releases.TryGetValue((model.Model, model.Version), out var known)) return known;
-        // What tells nothing, such as releases that a device made up, takes no place of what does.
-        if (releases.Values.Count(estimates => estimates.Count > 0) >= MaximumReleases) return null;
-        return releases[(model.Model, model.Version)] = await ReadAsync(model, cancellationToken) is not { } report
-            ? new Dictionary<string, VariantReport>()
-            : report.Variants.Where(variant => variant.Scheme == MeasuredForm.FloatScheme || ByOperators(variant) is not null)
-                .DistinctBy(variant => variant.Id).ToDictionary(variant => variant.Id, StringComparer.Ordinal);
+        var release = (model.Model, model.Version);
+        if (releases.Told.TryGetValue(release, out var known)) return known;
+        if (releases.Untold.Contains(release) || releases.AreMany) return null;
+        var estimates = (await ReadAsync(model, cancellationToken))?.Variants
+            .Where(variant => variant.Scheme == MeasuredForm.FloatScheme || ByOperators(variant) is not null)
+            .DistinctBy(variant => variant.Id).ToDictionary(variant => variant.Id, StringComparer.Ordinal);
+        if (estimates is { Count: > 0 }) return releases.Told[release] = estimates;
+        releases.Untold.Add(release);
+        return null;
     }
 
     /// <summary>The report of the build that a release was made of; null where it is not here, or is not read as one.</summary>
@@ -109,6 +113,19 @@ internal sealed partial class MeasuredVariants(IFleetStore store, ArtifactStore 
             LogUnread(model.Model, model.Version, e.Message);
             return null;
         }
+    }
+
+    /// <summary>The releases that were looked for. What tells nothing takes no place of what does.</summary>
+    private sealed class Releases
+    {
+        /// <summary>Estimates of their variants, by id.</summary>
+        public Dictionary<(string Model, int Version), IReadOnlyDictionary<string, VariantReport>> Told { get; } = [];
+
+        /// <summary>Those that have none, or are not here.</summary>
+        public HashSet<(string Model, int Version)> Untold { get; } = [];
+
+        /// <summary>True when no other is looked for.</summary>
+        public bool AreMany => Told.Count >= MaximumReleases || Untold.Count >= MaximumUntold;
     }
 
     [LoggerMessage(LogLevel.Warning,

@@ -22,10 +22,11 @@ internal sealed class ContestBenchmark : IDisposable
 
     private static readonly PairTime Pairs = new(TimeSpan.FromSeconds(0.5), TimeSpan.FromSeconds(3), 1.03);
 
-    /// <summary>Its own names of what it makes, and its options. All but the last are by layer and channel.</summary>
+    /// <summary>Its own names of what it makes, and its options. By layer and channel unless the name says otherwise.</summary>
     private static readonly (string Name, string[] Options, bool Calibrates)[] PeersFiles = [
         ("minmax u8s8", ["--method", "minmax"], true), ("entropy u8s8", ["--method", "entropy"], true),
         ("percentile u8s8", ["--method", "percentile"], true), ("minmax u8u8", ["--method", "minmax", "--weight", "u8"], true),
+        ("minmax u8s8, per tensor", ["--method", "minmax", "--per-tensor"], true),
         ("dynamic s8", ["--method", "dynamic"], false), ("dynamic u8", ["--method", "dynamic", "--weight", "u8"], false),
         ("int4, block 32", ["--method", "int4"], false),
     ];

@@ -34,7 +34,7 @@ internal static class DetectionBenchmark
             Quantization = new QuantizationSpec(),
             Gate = new GateSpec { ValidationSamples = 64 },
         };
-        var build = new Build(TimeProvider.System).Run(spec, folder["build"], new Unheard(), cancellationToken);
+        var build = new Build(TimeProvider.System).Run(spec, folder["build"], new Progress<BuildProgress>(), cancellationToken);
         return Task.FromResult(Table(build.Report));
     }
 
@@ -73,9 +73,4 @@ internal static class DetectionBenchmark
         => $"{Of(scores?.Find(Metric.BoxAgreement50.Name))} | {Of(scores?.Find(Metric.BoxAgreement.Name))}";
 
     private static string Of(MetricValue? value) => value?.Value.ToString("0.000", CultureInfo.InvariantCulture) ?? "";
-
-    private sealed class Unheard : IProgress<BuildProgress>
-    {
-        public void Report(BuildProgress value) { }
-    }
 }

@@ -85,7 +85,7 @@ internal static class CsvFiles
                 if (table.Rows.Count > 0) notes.Add($"Column '{name}' is left out: no row holds a value in it.");
                 continue;
             }
-            var isCategory = spec.Categories.Contains(name);
+            var isCategory = spec.Categories.Contains(name) || table.Categories.Contains(name);
             var numbers = isCategory ? 0 : given.Count(row => table.TryNumber(row.Field, out _));
             if (numbers == given.Length)
             {

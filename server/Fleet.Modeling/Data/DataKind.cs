@@ -52,7 +52,7 @@ internal static class DataKind
             _ when ParquetTable.Is(begin) => "csv",
             [0, 0, >= 0x08 and <= 0x0e, >= 1 and <= 8, ..] => "idx",
             _ when begin.TrimStart(" \t\r\n"u8) is [(byte)'{' or (byte)'[', ..] => TextFiles.IsDocument(begin) ? "text" : "csv",
-            _ when Has(begin, "@relation"u8) || Has(begin, "@attribute"u8) => "arff",
+            _ when ArffTable.Is(begin) => ArffTable.IsSeries(path) ? "arff" : "csv",
             _ when Has(begin, "@problemname"u8) || Has(begin, "@classlabel"u8) || Has(begin, "@data"u8) => "ts",
             _ when begin.Contains((byte)0) || begin.Length == 0 => null,
             _ when StartsWithNumbersAlone(begin) => "ucr",

@@ -18,6 +18,9 @@ internal sealed record TableFile(
     /// <summary>True where commas stand in numbers: only where semicolons stand between fields.</summary>
     public bool HasDecimalCommas { get; init; }
 
+    /// <summary>Columns that the file itself says to hold words, whatever they look like.</summary>
+    public IReadOnlyList<string> Categories { get; init; } = [];
+
     /// <summary>Names of the files, where there are several.</summary>
     private IReadOnlyList<string> FileNames { get; init; } = [];
 
@@ -67,6 +70,7 @@ internal sealed record TableFile(
     {
         var bytes = DataFiles.Read(path);
         if (ParquetTable.Is(bytes)) return ParquetTable.Read(bytes);
+        if (ArffTable.Is(DataFiles.WithoutMark(bytes))) return ArffTable.Read(bytes, most);
         using var reader = new StreamReader(new MemoryStream(bytes), Encoding.UTF8);
         var text = reader.ReadToEnd();
         if (text.AsSpan().TrimStart() is ['{', ..]) return OfJsonLines(text, most);

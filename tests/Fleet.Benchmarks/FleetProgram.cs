@@ -9,18 +9,27 @@ internal static class FleetProgram
     /// <summary>
     /// Runs the operator's tool to its end and returns its standard output alone; its progress passes through to this terminal.
     /// </summary>
-    /// <exception cref="InvalidOperationException">It ended with a code other than 0.</exception>
+    /// <exception cref="InvalidOperationException">It ended with a code other than 0; the message is the last thing that it said.</exception>
     public static async Task<string> RunCliAsync(IEnumerable<string> arguments, CancellationToken cancellationToken)
     {
-        using var process = Process.Start(
-            new ProcessStartInfo(Programs.Cli, arguments) { RedirectStandardOutput = true, WorkingDirectory = Repository.Root })!;
+        using var process = Process.Start(new ProcessStartInfo(Programs.Cli, arguments)
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = Repository.Root,
+        })!;
         try
         {
-            var output = await process.StandardOutput.ReadToEndAsync(cancellationToken);
+            var output = process.StandardOutput.ReadToEndAsync(cancellationToken);
+            var last = "";
+            while (await process.StandardError.ReadLineAsync(cancellationToken) is { } line)
+            {
+                Console.Error.WriteLine(line);
+                if (!string.IsNullOrWhiteSpace(line)) last = line;
+            }
             await process.WaitForExitAsync(cancellationToken);
-            return process.ExitCode == 0
-                ? output
-                : throw new InvalidOperationException($"fleet ended with code {process.ExitCode}. It printed:\n{output}");
+            return process.ExitCode == 0 ? await output
+                : throw new InvalidOperationException($"fleet ended with code {process.ExitCode}: {last}");
         }
         finally
         {

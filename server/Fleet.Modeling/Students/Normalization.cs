@@ -30,29 +30,35 @@ internal sealed record Normalization(float[] Mean, float[] Scale)
     public static Normalization Measure(SampleSet training)
     {
         if (training.Vocabulary is not null) return None;
-        var channels = training.SampleShape[0];
-        var plane = training.SampleLength / channels;
-        var mean = new float[channels];
-        var scale = new float[channels];
-        for (var channel = 0; channel < channels; channel++)
+        var (mean, deviation) = Moments(training);
+        // A channel that never changes carries nothing: it is left as it is.
+        float[] scale = [.. deviation.Select(one => one > 0 && float.IsFinite(1 / one) ? 1 / one : 1)];
+        var near = mean.Zip(scale).All(channel => Math.Abs(channel.First) * channel.Second <= 2);
+        return new Normalization(near ? new float[mean.Length] : mean, scale);
+    }
+
+    /// <summary>Mean and deviation of each channel of the samples; a deviation of 0 where it never changes.</summary>
+    public static (float[] Mean, float[] Deviation) Moments(SampleSet samples)
+    {
+        var channels = samples.SampleShape[0];
+        var plane = samples.SampleLength / channels;
+        var (mean, deviation) = (new float[channels], new float[channels]);
+        for (var channel = 0; channel < channels && samples.Count > 0; channel++)
         {
-            double sum = 0, squares = 0;
-            for (var sample = 0; sample < training.Count; sample++)
+            // From its first value on, so that rounding makes no deviation where there is none.
+            double first = samples.Sample(0)[channel * plane], sum = 0, squares = 0;
+            for (var sample = 0; sample < samples.Count; sample++)
             {
-                foreach (var value in training.Sample(sample).Slice(channel * plane, plane))
+                foreach (var value in samples.Sample(sample).Slice(channel * plane, plane))
                 {
-                    sum += value;
-                    squares += (double)value * value;
+                    sum += value - first;
+                    squares += (value - first) * (value - first);
                 }
             }
-            var count = (double)training.Count * plane;
-            var average = sum / count;
-            var deviation = Math.Sqrt(Math.Max(0, squares / count - average * average));
-            mean[channel] = (float)average;
-            // A channel that never changes carries nothing: it is left as it is.
-            scale[channel] = deviation > 1e-12 * Math.Abs(average) && deviation > 0 ? (float)(1 / deviation) : 1;
+            var count = (double)samples.Count * plane;
+            mean[channel] = (float)(first + sum / count);
+            deviation[channel] = (float)Math.Sqrt(Math.Max(0, squares / count - sum / count * (sum / count)));
         }
-        var near = mean.Zip(scale).All(channel => Math.Abs(channel.First) * channel.Second <= 2);
-        return new Normalization(near ? new float[channels] : mean, scale);
+        return (mean, deviation);
     }
 }

@@ -45,8 +45,7 @@ internal sealed record Augmentation(bool Enabled, bool Mirror, int Seed)
         {
             Rotate = spec.Rotate != false,
             Mask = spec.Mask != false,
-            Disturbed = spec is { Augment: true, Noise: true }
-                ? [.. Normalization.Measure(training).Scale.Select(scale => 1 / scale)] : null,
+            Disturbed = spec is { Augment: true, Noise: true } ? Normalization.Moments(training).Deviation : null,
         };
 
     /// <summary>Writes view <paramref name="view"/> of sample <paramref name="index"/>; view 0 is the sample as it is.</summary>

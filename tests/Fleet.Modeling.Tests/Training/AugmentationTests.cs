@@ -1,5 +1,6 @@
 using Fleet.Contracts.Builds;
 using Fleet.Modeling.Data;
+using Fleet.Modeling.Students;
 using Fleet.Modeling.Training;
 
 namespace Fleet.Modeling.Tests.Training;
@@ -37,6 +38,19 @@ public sealed class AugmentationTests
             }
         }
         Assert.All(offsets, ofChannel => Assert.InRange(Math.Sqrt(ofChannel.Average(one => one * one)), 0.28, 0.38));
+    }
+
+    [Fact]
+    public void Channel_that_never_changes_is_neither_scaled_nor_disturbed()
+    {
+        // No sum of 0.1 is exact.
+        float[] values = [.. Enumerable.Range(0, 4_000).Select(at => at / 100 % 2 == 0 ? 0.1f : at)];
+        var samples = new SampleSet(values, [2, 100], new long[20]);
+        Assert.Equal(1, Normalization.Measure(samples).Scale[0]);
+        var disturbed = new float[200];
+        Augmentation.Of(new TrainingSpec { Augment = true, Noise = true }, samples, seed: 1).Write(samples, 0, 1, disturbed);
+        Assert.Equal(values[..100], disturbed[..100]);
+        Assert.NotEqual(values[100..200], disturbed[100..]);
     }
 
     [Fact]

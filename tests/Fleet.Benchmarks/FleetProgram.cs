@@ -9,7 +9,7 @@ internal static class FleetProgram
     /// <summary>
     /// Runs the operator's tool to its end and returns its standard output alone; its progress passes through to this terminal.
     /// </summary>
-    /// <exception cref="InvalidOperationException">It ended with a code other than 0; the message is the last thing that it said.</exception>
+    /// <exception cref="InvalidOperationException">It ended with a code other than 0; the last thing that it said.</exception>
     public static async Task<string> RunCliAsync(IEnumerable<string> arguments, CancellationToken cancellationToken)
     {
         using var process = Process.Start(new ProcessStartInfo(Programs.Cli, arguments)

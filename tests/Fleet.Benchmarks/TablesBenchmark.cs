@@ -64,7 +64,8 @@ internal static class TablesBenchmark
                 try
                 {
                     var json = await FleetProgram.RunCliAsync(
-                        ["models", "build", folder["spec.yaml"], "--local", "--out", folder[$"{file}-{seed}"], "--json"], cancellationToken);
+                        ["models", "build", folder["spec.yaml"], "--local", "--out", folder[$"{file}-{seed}"], "--json"],
+                        cancellationToken);
                     var report = JsonSerializer.Deserialize(json, FleetJson.Default.BuildReport)!;
                     text.AppendLine(RowOf(file, seed, report));
                     var linear = report.Floors.Single(floor => floor.Name == FloorReport.Linear).Scores.Accuracy!.Value;
@@ -89,8 +90,8 @@ internal static class TablesBenchmark
             name => $"{Text(report.Floors.FirstOrDefault(one => one.Name == name)?.Scores.Accuracy)} | "));
         return string.Create(CultureInfo.InvariantCulture,
             $"| {file} | {report.Samples.Training + report.Samples.Validation}, {report.Samples.Test} | {report.Classes.Count} | {seed} | "
-                + $"{report.Student.Description} | {Text(report.Student.Scores.Accuracy)} | {Text(interval.Low)} to {Text(interval.High)} | "
-                + $"{Text(int8)} | {floors}");
+                + $"{report.Student.Description} | {Text(report.Student.Scores.Accuracy)} | "
+                + $"{Text(interval.Low)} to {Text(interval.High)} | {Text(int8)} | {floors}");
     }
 
     private static string Text(double? share) => share?.ToString("0.000", CultureInfo.InvariantCulture) ?? "";

@@ -108,13 +108,15 @@ internal static class ArffTable
             var place = "@attribute".Length;
             var name = Field(line, ref place, index + 1, char.IsWhiteSpace);
             var type = line[Math.Min(place, line.Length)..].Trim();
-            if (name.Length == 0 || type.Length == 0) throw new FormatException($"line {index + 1} has an attribute without a name or type");
+            if (name.Length == 0 || type.Length == 0) throw Without(index + 1);
             attributes.Add(type[0] == '{'
                 ? new Attribute(name, "nominal", WordsOf(type, index + 1))
                 : new Attribute(name, type.Split((char[]?)null, 2)[0].ToLowerInvariant(), null));
         }
         throw new FormatException("it has no line @data");
     }
+
+    private static FormatException Without(int line) => new($"line {line} has an attribute without a name or type");
 
     private static List<string> WordsOf(string type, int line)
     {

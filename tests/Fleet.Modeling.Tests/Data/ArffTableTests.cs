@@ -38,7 +38,8 @@ public sealed class ArffTableTests : IDisposable
     [Fact]
     public void Quoted_texts_hold_quotes_commas_and_line_breaks()
     {
-        var table = Table("@RELATION 'a b'\n@ATTRIBUTE text string\n@ATTRIBUTE class {0,1}\n@DATA\n'it\\'s, so\\nit is',1\n\"50\\% of 'it'\",0\n");
+        var table = Table("@RELATION 'a b'\n@ATTRIBUTE text string\n@ATTRIBUTE class {0,1}\n@DATA\n"
+            + "'it\\'s, so\\nit is',1\n\"50\\% of 'it'\",0\n");
         Assert.Equal("it's, so\nit is", table.Rows[0][0]);
         Assert.Equal("50% of 'it'", table.Rows[1][0]);
         Assert.Equal([5, 6], table.Lines);

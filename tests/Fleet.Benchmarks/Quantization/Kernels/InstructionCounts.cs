@@ -101,8 +101,9 @@ internal static class InstructionCounts
         foreach (var (name, value) in feed.Names.Zip(feed.Values))
         {
             var tensor = value.GetTensorTypeAndShape();
-            written.Write(System.Text.Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture,
-                $"{name} {(int)tensor.ElementDataType} {tensor.Shape.Length} {string.Join(' ', tensor.Shape)}\n")));
+            // A single number has no extents, and its bytes follow the line all the same.
+            written.Write(System.Text.Encoding.UTF8.GetBytes(
+                $"{string.Join(' ', [name, (int)tensor.ElementDataType, tensor.Shape.Length, .. tensor.Shape])}\n"));
             written.Write(MemoryMarshal.AsBytes(value.GetTensorMutableRawData()));
             written.Write("\n"u8);
         }

@@ -43,7 +43,7 @@ Dictionary<string, (string What, Func<CancellationToken, Task<string>> Run)> ben
         token => ContestBenchmark.RunAsync(args, token)),
     ["quantize-kernels"] = ("what kernels of other processors cost, fitted to counted instructions", KernelCostsBenchmark.RunAsync),
     ["quantize-cost-model"] = ("whether the cost model orders variants as measuring does on this processor", CostModelBenchmark.RunAsync),
-    ["quantize-silero"] = ("Silero VAD as a stream: every scheme that needs no samples beside the peer's", SileroBenchmark.RunAsync),
+    ["quantize-silero"] = ("Silero VAD as a stream: every scheme beside the peer's", SileroBenchmark.RunAsync),
     ["quantization-aware"] = ("Fashion-MNIST at 8, 4, 3 and 2 bits: quantized afterwards, trained on the grid, with a teacher, QKD",
         QuantizationAwareBenchmark.RunAsync),
     ["telemetry-size"] = ("an hour of telemetry as JSON and as packs, plain and compressed", TelemetrySizeBenchmark.RunAsync),

@@ -6,7 +6,8 @@ namespace Fleet.Quantization.Calibration;
 
 /// <summary>
 /// Counts the values that activations take over the calibration samples. Samples are streamed and each activation keeps one
-/// histogram: memory grows with the model, not with the samples.
+/// histogram: memory grows with the model, not with the samples. Values may lie inside <c>If</c>, <c>Loop</c> and <c>Scan</c>: one that no
+/// sample reaches is counted never.
 /// </summary>
 internal static class CalibrationRun
 {
@@ -40,8 +41,11 @@ internal static class CalibrationRun
         CancellationToken cancellationToken)
     {
         if (values.Count == 0) return;
-        using var session = OnnxRuntimeSession.Open(Observed(model, values), "the model to calibrate");
-        var sizes = Sizes(session, values, source);
+        var observed = model.Clone();
+        var shown = InnerValues.Show(observed, values).ToDictionary(pair => pair.Value, pair => pair.Key);
+        Output(observed, shown.Keys);
+        using var session = OnnxRuntimeSession.Open(observed, "the model to calibrate");
+        var sizes = Sizes(session, shown.Keys, source);
         var batch = (int)Math.Clamp(ActivationBytes / Math.Max(1, sizes.Sum(size => size.Bytes)), 1, batchSize);
         foreach (var group in Groups(sizes))
         {
@@ -50,20 +54,18 @@ internal static class CalibrationRun
                 using (feed)
                 {
                     cancellationToken.ThrowIfCancellationRequested();
-                    Observe(session, feed, group, see);
+                    Observe(session, feed, group, (name, value) => see(shown[name], value));
                 }
             }
         }
     }
 
-    /// <summary>The same model with the values as further outputs.</summary>
-    private static ModelProto Observed(ModelProto model, IEnumerable<string> values)
+    /// <summary>Makes values of a model's main graph outputs.</summary>
+    private static void Output(ModelProto model, IEnumerable<string> values)
     {
-        var observed = model.Clone();
-        var present = new HashSet<string>(observed.Graph.Output.Concat(observed.Graph.Input).Select(value => value.Name));
-        observed.Graph.Output.AddRange(
+        var present = new HashSet<string>(model.Graph.Output.Concat(model.Graph.Input).Select(value => value.Name));
+        model.Graph.Output.AddRange(
             values.Where(value => !present.Contains(value)).Select(value => new ValueInfoProto { Name = value }));
-        return observed;
     }
 
     private static void Observe(InferenceSession session, Feed feed, IReadOnlyCollection<string> values, Action<string, OrtValue> see)

@@ -31,8 +31,21 @@ internal sealed record UnreachedBranch(string Name, IReadOnlySet<string> Values)
         {
             return [];
         }
-        return [.. left.Values.Where(branch => !left.Values.Any(outer => outer.Values.IsProperSupersetOf(branch.Values)))];
+        return Outermost([.. left.Values]);
     }
+
+    /// <summary>The graphs that a node carries, each as it is called where nothing runs it.</summary>
+    public static IEnumerable<(GraphProto Graph, UnreachedBranch Branch)> In(NodeProto node)
+    {
+        var title = node.Name.Length > 0 ? $"{node.OpType} {node.Name}" : node.Title();
+        return node.Attribute.Where(attribute => attribute.G is not null).Select(attribute => (attribute.G, new UnreachedBranch(
+            $"the {attribute.Name.Replace('_', ' ')} of {title}",
+            Scopes.NodesOf(attribute.G).SelectMany(inner => inner.Output).Where(value => value.Length > 0).ToHashSet())));
+    }
+
+    /// <summary>Without those that lie within others.</summary>
+    public static IReadOnlyList<UnreachedBranch> Outermost(IReadOnlyList<UnreachedBranch> branches)
+        => [.. branches.Where(branch => !branches.Any(outer => outer.Values.IsProperSupersetOf(branch.Values)))];
 
     /// <summary>Takes away what some sample reaches.</summary>
     private static void Count(
@@ -69,8 +82,6 @@ internal sealed record UnreachedBranch(string Name, IReadOnlySet<string> Values)
             },
         };
 
-        private static readonly string[] Words = ["then", "else"];
-
         /// <summary>The counts that are known in a graph, of all branches within it.</summary>
         public List<(string Value, UnreachedBranch Branch)> In(GraphProto graph)
         {
@@ -86,13 +97,8 @@ internal sealed record UnreachedBranch(string Name, IReadOnlySet<string> Values)
         private IEnumerable<(string, UnreachedBranch)> OfIf(NodeProto node)
         {
             (GraphProto Graph, List<(string Value, UnreachedBranch Branch)> Marks)[] branches = [
-                .. Words.Select(word =>
-                {
-                    var branch = node.Find(word + "_branch")!.G;
-                    var own = new UnreachedBranch($"the {word} branch of {Titled(node)}", ValuesOf(branch));
-                    var inner = In(branch);
-                    return (branch, inner.Prepend((Constant(branch, 1), own)).ToList());
-                }),
+                .. UnreachedBranch.In(node).ToArray()
+                    .Select(one => (one.Graph, In(one.Graph).Prepend((Constant(one.Graph, 1), one.Branch)).ToList())),
             ];
             // Both branches write the counts of both, those of the first in front.
             foreach (var (graph, _) in branches)
@@ -112,8 +118,7 @@ internal sealed record UnreachedBranch(string Name, IReadOnlySet<string> Values)
 
         private IEnumerable<(string, UnreachedBranch)> OfLoop(NodeProto node, GraphProto graph)
         {
-            var body = node.Find("body")!.G;
-            var branch = new UnreachedBranch($"the body of {Titled(node)}", ValuesOf(body));
+            var (body, branch) = UnreachedBranch.In(node).Single();
             var inner = In(body);
             foreach (var (value, within) in inner.Prepend((Constant(body, 1), branch)).ToArray())
             {
@@ -136,10 +141,5 @@ internal sealed record UnreachedBranch(string Name, IReadOnlySet<string> Values)
             graph.Node.Add(constant);
             return name;
         }
-
-        private static HashSet<string> ValuesOf(GraphProto graph)
-            => [.. Scopes.NodesOf(graph).SelectMany(node => node.Output).Where(value => value.Length > 0)];
-
-        private static string Titled(NodeProto node) => node.Name.Length > 0 ? $"{node.OpType} {node.Name}" : node.Title();
     }
 }

@@ -21,7 +21,7 @@ internal sealed partial class OnnxGraph
     {
         Model = model;
         _inputs = [.. Graph.Input.Select(input => input.Name)];
-        _outputs = [.. Graph.Output.Select(output => output.Name)];
+        _outputs = [.. Scopes.Of(Graph).SelectMany(graph => graph.Output).Select(output => output.Name)];
         foreach (var graph in Scopes.Of(Graph)) Add(graph);
     }
 
@@ -37,13 +37,13 @@ internal sealed partial class OnnxGraph
     /// <summary>The nodes that read a value, those that read it inside a subgraph included.</summary>
     public IReadOnlyList<NodeProto> ConsumersOf(string value) => _consumers.TryGetValue(value, out var readers) ? readers : [];
 
-    /// <summary>The only reader of a value that is not an output of the graph; otherwise null.</summary>
+    /// <summary>The only reader of a value that is not an output of a graph; otherwise null.</summary>
     public NodeProto? OnlyConsumerOf(string value) => !IsOutput(value) && ConsumersOf(value) is [var only] ? only : null;
 
     /// <summary>The constant of that name, or null.</summary>
     public TensorProto? Constant(string? value) => value is null ? null : _constants.GetValueOrDefault(value);
 
-    /// <summary>True for an output of the graph.</summary>
+    /// <summary>True for an output of the graph, or of one inside its nodes.</summary>
     public bool IsOutput(string value) => _outputs.Contains(value);
 
     /// <summary>True for an input of the graph.</summary>

@@ -10,9 +10,10 @@ internal static class SaturatingPairs
     public static bool In(ModelProto model)
     {
         var graph = new OnnxGraph(model);
-        return Scopes.Of(model.Graph).Any(scope => scope.Initializer
-            .Any(weight => weight.Is(DataType.Int8) && weight.Dims.Count > 1
-                && (scope != model.Graph || graph.ConsumersOf(weight.Name).Any(reader => MaySaturate(weight, reader, graph)))));
+        var readers = Scopes.NodesOf(model.Graph).SelectMany(node => node.Input.Select(input => (input, node)))
+            .ToLookup(pair => pair.input, pair => pair.node);
+        return Scopes.Of(model.Graph).Any(scope => scope.Initializer.Any(weight => weight.Is(DataType.Int8) && weight.Dims.Count > 1
+            && readers[weight.Name].Any(reader => MaySaturate(weight, reader, graph))));
     }
 
     private static bool MaySaturate(TensorProto weight, NodeProto reader, OnnxGraph graph) => reader.OpType switch

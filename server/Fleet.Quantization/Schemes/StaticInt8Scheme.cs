@@ -8,7 +8,10 @@ using Fleet.Quantization.Writing;
 
 namespace Fleet.Quantization.Schemes;
 
-/// <summary>8-bit weights per channel and 8-bit activations with ranges fixed by calibration, as a QDQ model.</summary>
+/// <summary>
+/// 8-bit weights per channel and 8-bit activations with ranges fixed by calibration, as a QDQ model. Of what lies in a branch or body that
+/// calibration never reaches weights alone are bytes.
+/// </summary>
 /// <param name="name">Name of the scheme.</param>
 /// <param name="form">The integers.</param>
 /// <param name="suffix">Short form of the name.</param>
@@ -46,7 +49,7 @@ internal sealed class StaticInt8Scheme(string name, IntegerForm form, string suf
     public IReadOnlyList<string> OperatorsOf(OnnxGraph graph)
     {
         var plan = PlanOf(graph);
-        var weighted = graph.Graph.Node.Select(node => node.OutputAt(0)).OfType<string>().Where(plan.Weighted.ContainsKey);
+        var weighted = Scopes.NodesOf(graph.Graph).Select(node => node.OutputAt(0)).OfType<string>().Where(plan.Weighted.ContainsKey);
         return [.. weighted, .. InFloat(graph), .. form.Symmetric ? [] : EmbeddingTables.OperatorsOf(graph)];
     }
 
@@ -65,20 +68,37 @@ internal sealed class StaticInt8Scheme(string name, IntegerForm form, string suf
         if (floatStem && stem.Count == 0)
             throw new InvalidDataException(
                 "The model does not begin with a convolution over an image's few channels, which is what this scheme keeps in float.");
-        var plan = QuantizationPlan.For(graph, form, stem.Concat(keptFloat).ToHashSet());
+        var unseen = UnseenIn(source).SelectMany(branch => branch.Values).ToHashSet();
+        var plan = QuantizationPlan.For(graph, form, stem.Concat(keptFloat).Concat(unseen).ToHashSet());
         if (plan.Weighted.Count == 0 && keptFloat.Count == 0)
             throw new InvalidDataException(
                 $"{(stem.Count > 0 ? "Beyond the first layers, which this scheme keeps in float, the model" : "The model")} has no "
-                    + $"{(form.Symmetric ? "ConvTranspose, " : "")}Conv, Gemm or MatMul with constant float weights outside If, Loop and "
-                    + $"Scan, which is what static int8 quantizes.{MatrixProducts.Stacked(graph)}");
+                    + $"{(form.Symmetric ? "ConvTranspose, " : "")}Conv, Gemm or MatMul with constant float weights "
+                    + $"{(form.Symmetric ? "outside If, Loop and Scan, " : unseen.Count > 0 ? "that calibration samples reach, " : "")}"
+                    + $"which is what static int8 quantizes.{MatrixProducts.Stacked(graph)}");
         var written = SharedWeights.Unsigned(QdqWriter.Write(
             graph, plan, form, source.RangesOf(plan.CalibratedValues, form), source.WeightScales));
         // TensorRT's rules know Q and DQ in front of convolutions and matrix products alone.
         var made = form.Symmetric
             ? TiedTable.PickFromWeights(written, graph)
             : WeightsAtRest.Store(EmbeddingTables.Shrink(written, keptFloat, graph, form.UnsignedWeights, form.IsUnsaturated),
-                AtRest(graph).Where(weight => !weight.Readers.Any(keptFloat.Contains)));
+                AtRest(graph, unseen).Where(weight => !weight.Readers.Any(keptFloat.Contains)));
         return form.Symmetric || source.Held.Count > 0 ? made : FloatVectors.Halve(made);
+    }
+
+    /// <summary>
+    /// Branches and bodies that hold what it quantizes, of whose values calibration saw none; of those within one another the outer alone.
+    /// </summary>
+    public IReadOnlyList<UnreachedBranch> UnseenIn(QuantizationSource source)
+    {
+        var graph = source.Model.Graph;
+        var branches = Scopes.NodesOf(graph.Graph).SelectMany(UnreachedBranch.In).ToArray();
+        if (branches.Length == 0) return [];
+        var unseen = CalibratedValues(graph).Where(value => source.Histograms.GetValueOrDefault(value) is not { Count: > 0 }).ToHashSet();
+        return UnreachedBranch.Outermost([
+            .. branches.Where(one => one.Graph.Input.Select(input => input.Name).Concat(one.Graph.Node.SelectMany(node => node.Output))
+                .Any(unseen.Contains)).Select(one => one.Branch),
+        ]);
     }
 
     /// <inheritdoc/>
@@ -117,9 +137,13 @@ internal sealed class StaticInt8Scheme(string name, IntegerForm form, string suf
 
     private QuantizationPlan PlanOf(OnnxGraph graph) => QuantizationPlan.For(graph, form, StemOf(graph));
 
-    /// <summary>Weights of operators that stay float for want of a kernel; TensorRT chooses 16 bits for those itself.</summary>
-    private IEnumerable<StoredWeight> AtRest(OnnxGraph graph)
-        => form.Symmetric ? [] : WeightsAtRest.Of(graph, PlanOf(graph).Weighted.Keys.Concat(StemOf(graph)).ToHashSet());
+    /// <summary>
+    /// Weights of operators that stay float for want of a kernel, or of samples that tell ranges; TensorRT chooses 16 bits for those
+    /// itself.
+    /// </summary>
+    private IEnumerable<StoredWeight> AtRest(OnnxGraph graph, HashSet<string>? unseen = null)
+        => form.Symmetric ? [] : WeightsAtRest.Of(
+            graph, PlanOf(graph).Weighted.Keys.Where(output => unseen?.Contains(output) != true).Concat(StemOf(graph)).ToHashSet());
 
     private IReadOnlySet<string> StemOf(OnnxGraph graph) => floatStem ? FloatStem.Of(graph) : new HashSet<string>();
 }

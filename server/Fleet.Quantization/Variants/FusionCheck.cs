@@ -26,7 +26,7 @@ internal static class FusionCheck
         {
             OnnxRuntimeSession.SaveOptimized(path, optimized, GraphOptimizationLevel.ORT_ENABLE_ALL, runtime);
             var graph = new OnnxGraph(OnnxFile.Load(optimized));
-            return [.. graph.Graph.Node
+            return [.. Scopes.NodesOf(graph.Graph)
                 .Where(node => node.OpType == "DequantizeLinear" && graph.Constant(node.InputAt(0)) is not null)
                 .SelectMany(node => graph.ConsumersOf(node.Output[0]))
                 .Where(node => FloatOperators.Contains(node.OpType))

@@ -110,6 +110,10 @@ internal static class VariantReasons
             is { Length: > 0 } unreached)
             yield return $"No sample that judges reaches {Named(unreached.Select(branch => branch.Name))}: "
                 + (scheme is StaticInt8Scheme ? "what has weights there stays float." : "what rounding costs there is in no figure.");
+        if (scheme is StaticInt8Scheme integers && integers.UnseenIn(source).Where(branch
+            => !source.Unreached.Any(other => other.Values.IsSupersetOf(branch.Values))).ToArray() is { Length: > 0 } unseen)
+            yield return $"No calibration sample reaches {Named(unseen.Select(branch => branch.Name))}: what has weights there computes in "
+                + "float, with weights that are bytes in the file alone.";
         if (subject.Mates is { Matter: true } mates)
             yield return "It rounds activations by the largest value of a whole batch: a sample has "
                 + Text($"{mates.Alone:0.0} dB of signal to noise alone and {mates.Beside:0.0} dB in a batch beside one ")

@@ -6,7 +6,8 @@ namespace Fleet.Quantization.Writing;
 
 /// <summary>
 /// What a graph becomes: which operators compute in integers, which values are rounded, which of them share a scale, and which
-/// clamps disappear. A plan holds no numbers, so that one calibration serves every form.
+/// clamps disappear, inside <c>If</c>, <c>Loop</c> and <c>Scan</c> as well. A plan holds no numbers, so that one calibration serves every
+/// form.
 /// </summary>
 internal sealed class QuantizationPlan
 {
@@ -19,12 +20,15 @@ internal sealed class QuantizationPlan
     private readonly Dictionary<string, ValueRange> _fixedRanges = [];
 
     private readonly IReadOnlySet<string> _keptFloat;
+    private readonly NodeProto[] _nodes;
 
     private QuantizationPlan(OnnxGraph graph, IntegerForm form, IReadOnlySet<string> keptFloat)
     {
         _graph = graph;
         _form = form;
         _keptFloat = keptFloat;
+        // Outer graphs first: what an inner one reads of them lies in front of it. TensorRT is left to quantize the main graph alone.
+        _nodes = [.. form.IntegerOutputs ? Scopes.NodesOf(graph.Graph) : graph.Graph.Node];
     }
 
     /// <summary>Convolutions and matrix products in integers, by output.</summary>
@@ -60,7 +64,7 @@ internal sealed class QuantizationPlan
 
     private void DemandAroundWeights()
     {
-        foreach (var node in _graph.Graph.Node)
+        foreach (var node in _nodes)
         {
             var found = WeightedOperator.At(node, _graph) ?? (_form.IntegerOutputs ? null : WeightedOperator.Transposed(node, _graph));
             if (found is not { } weighted || _keptFloat.Contains(node.Output[0])) continue;
@@ -78,17 +82,17 @@ internal sealed class QuantizationPlan
     private void CarryIntegersThrough()
     {
         var available = new HashSet<string>(_values);
-        foreach (var node in _graph.Graph.Node.Where(Carries))
+        foreach (var node in _nodes.Where(Carries))
         {
             if (DataInputs(node).All(input => available.Contains(input) || _graph.Constant(input) is not null))
                 available.UnionWith(DataOutputs(node));
         }
         var wanted = new HashSet<string>(_values);
-        foreach (var node in _graph.Graph.Node.Reverse().Where(Carries))
+        foreach (var node in _nodes.AsEnumerable().Reverse().Where(Carries))
         {
             if (DataOutputs(node).Any(wanted.Contains)) wanted.UnionWith(DataInputs(node).Where(input => _graph.Constant(input) is null));
         }
-        foreach (var node in _graph.Graph.Node.Where(Carries))
+        foreach (var node in _nodes.Where(Carries))
         {
             var inputs = DataInputs(node).Where(input => _graph.Constant(input) is null).ToArray();
             var outputs = DataOutputs(node).ToArray();
@@ -109,7 +113,7 @@ internal sealed class QuantizationPlan
     private void AbsorbClamps()
     {
         if (!_form.ClampsAtZero) return;
-        foreach (var node in _graph.Graph.Node)
+        foreach (var node in _nodes)
         {
             if (node.Output.Count == 0 || AfterClamp(node.Output[0]) is var clamped && clamped == node.Output[0]) continue;
             if (_values.Contains(clamped) && (_weighted.ContainsKey(node.Output[0]) || IsRescaled(node)))

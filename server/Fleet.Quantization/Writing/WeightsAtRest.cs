@@ -6,9 +6,9 @@ using DataType = Fleet.Quantization.Onnx.Protos.TensorProto.Types.DataType;
 namespace Fleet.Quantization.Writing;
 
 /// <summary>
-/// Weights of operators that no kernel computes in integers (transposed convolutions, recurrent layers, whatever lies inside <c>If</c>,
-/// <c>Loop</c> and <c>Scan</c>): bytes in the file that a Cast and a Mul make float. Both have only constants before them, so the runtime
-/// computes them once when it loads the file, without any setting; a DequantizeLinear it would compute at every run.
+/// Weights of operators that no kernel computes in integers (transposed convolutions, recurrent layers), or whose ranges no sample tells
+/// (in a branch of <c>If</c> that none takes): bytes in the file that a Cast and a Mul make float. Both have only constants before them,
+/// so the runtime computes them once when it loads the file, without any setting; a DequantizeLinear it would compute at every run.
 /// </summary>
 internal static class WeightsAtRest
 {

@@ -54,7 +54,7 @@ internal static class HeldOutSubjects
         yield return new(detection.Name + ", no text", detection.Path, (count, seed) => detection.Feeds(count, seed, folder));
     }
 
-    /// <summary>Silero VAD, whose state flows from window to window, on spoken digits with pauses; static int8 has nothing to do.</summary>
+    /// <summary>Silero VAD, whose state flows from window to window, on spoken digits with pauses.</summary>
     private static HeldOutSubject SpeechDetector()
     {
         var path = SharedData.PathOf("onnx-silero-vad", "silero_vad.onnx");

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Fleet.Contracts.Builds;
 using Fleet.Contracts.Tensors;
 using Fleet.Quantization.Accuracy;
 using Fleet.Quantization.Calibration;
@@ -18,14 +19,17 @@ namespace Fleet.Benchmarks.Quantization;
 /// </summary>
 internal static class SileroBenchmark
 {
-    /// <summary>Windows that fix the peer's ranges, as in the reference figures.</summary>
+    /// <summary>Windows that fix ranges, as in the reference figures.</summary>
     private const int CalibrationWindows = 150;
 
     /// <summary>Windows that rank our operators; judged are those after them.</summary>
     private const int RankingWindows = 400;
 
-    /// <summary>Decibels that accuracy control is asked for on the windows that rank.</summary>
-    private const double Wanted = 30;
+    /// <summary>
+    /// Decibels that accuracy control is asked for on the windows that rank: where weights alone are rounded, and where activations are as
+    /// well, which every layer in float makes slower.
+    /// </summary>
+    private const double Wanted = 30, Enough = QuantizationSpec.DefaultSignalToNoise;
 
     public static async Task<string> RunAsync(CancellationToken cancellationToken)
     {
@@ -50,21 +54,34 @@ internal static class SileroBenchmark
         var (ranking, heldOut, whole) = (Windows(0, RankingWindows), Windows(RankingWindows, int.MaxValue), Windows(0, int.MaxValue));
 
         using var contest = new Contest(path, ranking, heldOut, cancellationToken);
-        var source = new QuantizationSource(contest.Prepared, new Dictionary<string, Histogram>(), Calibrators.Named("minmax"));
-        foreach (var scheme in QuantizationSchemes.All.Where(scheme => scheme.CalibratedValues(contest.Prepared.Graph).Count == 0)
-            .OrderBy(scheme => scheme.Name, StringComparer.Ordinal))
+        string[] values = [.. QuantizationSchemes.All.SelectMany(scheme => scheme.CalibratedValues(contest.Prepared.Graph)).Distinct()];
+        var histograms = CalibrationRun.Count(contest.Prepared.Model, values, Windows(0, CalibrationWindows), 1, cancellationToken);
+        var source = new QuantizationSource(contest.Prepared, histograms, Calibrators.Named("minmax"))
+        {
+            Samples = Windows(0, CalibrationWindows),
+        };
+        foreach (var scheme in QuantizationSchemes.All.OrderBy(scheme => scheme.Name, StringComparer.Ordinal))
             contest.Enter(scheme.Name, () => scheme.Apply(source, new HashSet<string>()), scheme.Runtime(OnnxRuntimeSession.Plain));
 
-        var weights = QuantizationSchemes.Int8Weights;
         var reference = AllOutputs.Of(given, ranking, cancellationToken);
-        var controlled = new AccuracyControl(weights, source, session => AllOutputs.Of(session, ranking, cancellationToken).Values)
-            .Quantize(-Wanted, -Wanted, model =>
+        ControlledModel Controlled(IQuantizationScheme scheme, double decibels)
         {
-            using var session = OnnxRuntimeSession.Open(model.ToByteArray(), weights.Name, weights.Runtime(OnnxRuntimeSession.Plain));
-            return Judged.By(AllOutputs.Of(session, ranking, cancellationToken).Against(reference));
-        }, cancellationToken);
-        contest.Enter($"int8-weights, {controlled.Returned.Count} layers in 16 bits", () => controlled.Model,
-            weights.Runtime(OnnxRuntimeSession.Plain));
+            var made = new AccuracyControl(scheme, source, session => AllOutputs.Of(session, ranking, cancellationToken).Values)
+                .Quantize(-decibels, -decibels, model =>
+                {
+                    using var session = OnnxRuntimeSession.Open(
+                        model.ToByteArray(), scheme.Name, scheme.Runtime(OnnxRuntimeSession.Plain));
+                    return Judged.By(AllOutputs.Of(session, ranking, cancellationToken).Against(reference));
+                }, cancellationToken);
+            contest.Enter(string.Join(", ", [
+                scheme.Name, .. made.Calibrator == source.Calibrator ? [] : new[] { made.Calibrator.Name },
+                .. made.Techniques.Select(technique => technique.Name), $"{made.Returned.Count} layers in {scheme.Kept}",
+            ]), () => made.Model, scheme.Runtime(OnnxRuntimeSession.Plain));
+            return made;
+        }
+        var weights = QuantizationSchemes.Int8Weights;
+        var controlled = Controlled(weights, Wanted);
+        Controlled(QuantizationSchemes.Int8U8S8, Enough);
 
         using var folder = new TemporaryFolder();
         WriteCalibration(given, Windows(0, CalibrationWindows), folder["calibration.npz"]);

@@ -6,7 +6,6 @@ using Fleet.Quantization.Onnx.Protos;
 using Fleet.Quantization.Samples;
 using Fleet.Quantization.Tests.Models;
 using Fleet.Quantization.Variants;
-using AttributeType = Fleet.Quantization.Onnx.Protos.AttributeProto.Types.AttributeType;
 using DataType = Fleet.Quantization.Onnx.Protos.TensorProto.Types.DataType;
 
 namespace Fleet.Quantization.Tests.Calibration;
@@ -74,14 +73,14 @@ public sealed class UnreachedBranchTests : IDisposable
     {
         var loop = Nodes.Node("Loop", ["turns", "", "t"], ["l"]);
         loop.Name = "turn";
-        loop.Attribute.Add(Graph("body", new GraphBuilder().Node("Identity", ["go"], "goes").Node("Tanh", ["c"], "d"),
+        loop.Attribute.Add(InnerGraph.Of("body", new GraphBuilder().Node("Identity", ["go"], "goes").Node("Tanh", ["c"], "d"),
             ["goes", "d"], [("i", DataType.Int64), ("go", DataType.Bool), ("c", DataType.Float)]));
         var random = new Random(8);
         // Weights of their own: what two graphs hold alike is kept once.
         TensorProto Weight(string name)
             => Tensors.Of(name, [.. Enumerable.Range(0, Width * Width).Select(_ => random.NextSingle() - 0.5f)], Width, Width);
         var then = new GraphBuilder().Constant(Weight("wt")).Node("MatMul", ["h", "wt"], "t");
-        var branch = Graph("then_branch", then, ["l"]);
+        var branch = InnerGraph.Of("then_branch", then, ["l"]);
         branch.G.Node.Add(loop);
         return new GraphBuilder().Input("x", 1, Width).Constant(Weight("w")).Node("MatMul", ["x", "w"], "h")
             .Constant(Tensors.Of("zero", [0f])).Node("ReduceMax", ["x"], "most", node => node.With("keepdims", 0))
@@ -91,30 +90,9 @@ public sealed class UnreachedBranchTests : IDisposable
             {
                 node.Name = "choose";
                 node.Attribute.Add(branch);
-                node.Attribute.Add(Graph(
+                node.Attribute.Add(InnerGraph.Of(
                     "else_branch", new GraphBuilder().Constant(Weight("we")).Node("MatMul", ["h", "we"], "e"), ["e"]));
             })
             .Output("y", 1, Width).Save(_folder);
-    }
-
-    private static AttributeProto Graph(string name, GraphBuilder inner, string[] outputs, (string Name, DataType Type)[]? inputs = null)
-    {
-        var graph = inner.Build().Graph;
-        graph.Name = name;
-        graph.Output.Add(outputs.Select(output => new ValueInfoProto { Name = output }));
-        graph.Input.Add((inputs ?? []).Select(input => new ValueInfoProto
-        {
-            Name = input.Name,
-            Type = new TypeProto
-            {
-                // Number of the turn and condition are scalars, which the runtime must be told.
-                TensorType = new TypeProto.Types.Tensor
-                {
-                    ElemType = (int)input.Type,
-                    Shape = input.Type == DataType.Float ? null : new TensorShapeProto(),
-                },
-            },
-        }));
-        return new AttributeProto { Name = name, Type = AttributeType.Graph, G = graph };
     }
 }

@@ -102,6 +102,8 @@ public sealed partial class BuildSpecRulesTests
             "student.family 'encoder' does not go with data.kind 'vibration'"),
         ["text without an encoder"] = (spec => Text(spec, new TextSpec()) with { Student = spec.Student },
             "student.family 'conv1d' does not go with data.kind 'text'"),
+        ["words of numbers"] = (spec => spec with { Student = spec.Student! with { Family = "text-cnn" } },
+            "student.family 'text-cnn' does not go with data.kind 'vibration'"),
         ["depth of a family that has its own"] = (
             spec => spec with { Student = spec.Student! with { Depth = 3 } },
             "student.depth is for the families mlp, cnn, detector and encoder"),
@@ -161,7 +163,7 @@ public sealed partial class BuildSpecRulesTests
             spec => Teaching(spec, training => training with { WeightDecay = 1 }), "teacher.training.weightDecay 1"),
         ["unknown student family"] = (spec => spec with { Student = spec.Student! with { Family = "mlp2" } },
             "student.family 'mlp2' is not known; it is one of linear, mlp, conv1d, conv1d-residual, tcn, gru, random-kernels, cnn, "
-                + "cnn-separable, cnn-residual, detector, encoder, auto"),
+                + "cnn-separable, cnn-residual, detector, text-cnn, encoder, auto"),
         ["student width"] = (spec => spec with { Student = spec.Student! with { Width = 3 } }, "student.width 3"),
         ["searched width without a budget"] = (spec => spec with { Student = spec.Student! with { Width = StudentWidth.Auto } },
             "student.budget must name maximumBytes or maximumLatencyP95"),

@@ -32,7 +32,7 @@ internal static class SearchSpace
 
     private static string[] Taking(DataSet data) => data.Training switch
     {
-        { Vocabulary: not null } => ["encoder"],
+        { Vocabulary: not null } => ["text-cnn", "encoder"],
         { Labels: BoxLabels } => ["detector"],
         _ when data.Table is not null => ["linear", "mlp"],
         { SampleShape: [var length] } => length >= ShortestSignal ? ["linear", .. OfSignals, "mlp"] : ["linear", "mlp"],
@@ -57,6 +57,7 @@ internal static class SearchSpace
     {
         "linear" => [WidthSearch.Smallest],
         "mlp" => [128, 64, 32],
+        "text-cnn" => [128, 64, 32],
         "encoder" => [64, 32, 16],
         "random-kernels" => [84, 32, 16],
         _ => [32, 16, 8],

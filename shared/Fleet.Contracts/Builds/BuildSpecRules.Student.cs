@@ -9,7 +9,7 @@ public static partial class BuildSpecRules
     public static readonly IReadOnlyList<string> Families =
     [
         "linear", "mlp", "conv1d", "conv1d-residual", "tcn", "gru", "random-kernels", "cnn", "cnn-separable", "cnn-residual", "detector",
-        "encoder",
+        "text-cnn", "encoder",
     ];
 
     private static void JudgeStudent(StudentSpec spec, DataSpec data, Problems problems)
@@ -46,7 +46,10 @@ public static partial class BuildSpecRules
         problems.Require(depth is null || family is "mlp" or "cnn" or "detector" or "encoder" or StudentSpec.Auto,
             $"{key}.depth is for the families mlp, cnn, detector and encoder; '{family}' has a depth of its own.");
         problems.Require(depth is null or (>= 1 and <= 24), $"{key}.depth {depth} must be within 1..24.");
-        problems.Require(family == "encoder" == (data.Kind == "text") || data.Kind == DataSpec.Auto || !Families.Contains(family),
-            $"{key}.family '{family}' does not go with data.kind '{data.Kind}': an encoder reads text, and text needs an encoder.");
+        problems.Require(ReadsText(family) == (data.Kind == "text") || data.Kind == DataSpec.Auto || !Families.Contains(family),
+            $"{key}.family '{family}' does not go with data.kind '{data.Kind}': text-cnn and encoder read text, and "
+                + "nothing else does.");
     }
+
+    private static bool ReadsText(string family) => family is "text-cnn" or "encoder";
 }

@@ -12,14 +12,16 @@ public sealed record StudentSpec
     /// <c>mlp</c> (fully connected, any samples), <c>conv1d</c> or <c>conv1d-residual</c> (signals), <c>tcn</c> (signals; causal dilated
     /// convolutions), <c>gru</c> (signals; a recurrent network, whose units stay float in static int8), <c>random-kernels</c> (signals;
     /// fixed kernels and a linear head), <c>cnn</c>, <c>cnn-separable</c> or <c>cnn-residual</c> (images; plain convolutions,
-    /// depthwise-separable ones, or these in residual blocks), <c>encoder</c> (texts); <c>auto</c>: the best within <see cref="Budget"/> on
-    /// samples held out of the training ones.
+    /// depthwise-separable ones, or these in residual blocks), <c>text-cnn</c> or <c>encoder</c> (texts; kernels over neighbouring words
+    /// beside the mean of all, or a transformer); <c>auto</c>: the best within <see cref="Budget"/> on samples held out of the training
+    /// ones.
     /// </summary>
     public required string Family { get; init; }
 
     /// <summary>
     /// Channels of the first stage; of <c>mlp</c> the units of each stage, of <c>gru</c> the units, of <c>random-kernels</c> the kernels of
-    /// each dilation, of <c>encoder</c> the width of a token's vector. <c>auto</c> searches the largest that meets <see cref="Budget"/>.
+    /// each dilation, of <c>text-cnn</c> and <c>encoder</c> the width of a token's vector. <c>auto</c> searches the largest that meets
+    /// <see cref="Budget"/>.
     /// </summary>
     public StudentWidth Width { get; set; } = 16;
 

@@ -31,7 +31,7 @@ internal static class TinyStudents
     /// <summary>
     /// Waves of four frequencies in noise, far from zero mean so that the export begins with an operator that centres them.
     /// </summary>
-    public static DataSet Data(string family) => family == "encoder"
+    public static DataSet Data(string family) => family is "encoder" or "text-cnn"
         ? new(Texts(512, 1), Texts(128, 2), Texts(256, 3), ["a", "b", "c", "d"])
         : new(Waves(family, 256, 1), Waves(family, 128, 2), Waves(family, 256, 3), ["a", "b", "c", "d"]);
 
@@ -40,11 +40,11 @@ internal static class TinyStudents
         using var folder = new ScratchFolder();
         var data = Data(family);
         using var network = new Network(
-            Families.Student(family, family == "encoder" ? 4 * width : width, data.Training.SampleShape, new Classifier(4),
+            Families.Student(family, family is "encoder" or "text-cnn" ? 4 * width : width, data.Training.SampleShape, new Classifier(4),
                 vocabulary: data.Training.Vocabulary),
                     data.Training.Vocabulary is null ? Normalization.Measure(data.Training) : Normalization.None, 1);
         TrainingLoop.Run(network, data.Training, data.Validation,
-            new TrainingPhase("teacher", new TrainingSpec { Epochs = family == "encoder" ? 10 : 3, BatchSize = 32 }, 1),
+            new TrainingPhase("teacher", new TrainingSpec { Epochs = family is "encoder" or "text-cnn" ? 10 : 3, BatchSize = 32 }, 1),
             Silent, CancellationToken.None);
         CheckedExport.Write(network, folder.File("student.onnx"), data.Test);
         return File.ReadAllBytes(folder.File("student.onnx"));

@@ -48,6 +48,7 @@ public sealed class TrainableGraphTests : IDisposable
             cases.Add("mlp", "u8s8", weights, activations);
             cases.Add("cnn-separable", "u8s8", weights, activations);
             foreach (var form in new[] { "u8s8", "s8s8", "symmetric" }) cases.Add("encoder", form, weights, activations);
+            cases.Add("text-cnn", "u8s8", weights, activations);
         }
         return cases;
     }
@@ -79,6 +80,7 @@ public sealed class TrainableGraphTests : IDisposable
     [InlineData("conv1d")]
     [InlineData("random-kernels")]
     [InlineData("encoder")]
+    [InlineData("text-cnn")]
     public void Float_graph_answers_as_its_file(string family)
     {
         var (model, samples) = Student(family);
@@ -95,6 +97,7 @@ public sealed class TrainableGraphTests : IDisposable
     [InlineData("cnn-residual")]
     [InlineData("conv1d-residual")]
     [InlineData("encoder")]
+    [InlineData("text-cnn")]
     public void At_8_bits_training_starts_from_what_the_float_network_says(string family)
     {
         var (model, samples) = Student(family);

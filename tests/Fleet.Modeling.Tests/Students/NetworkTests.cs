@@ -1,8 +1,11 @@
+using Fleet.Contracts.Builds;
 using Fleet.Contracts.Inputs;
 using Fleet.Modeling.Data;
 using Fleet.Modeling.Students;
 using Fleet.Modeling.Students.Layers;
 using Fleet.Modeling.Torch;
+using Fleet.Modeling.Training;
+using Fleet.Quantization;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -22,14 +25,14 @@ public sealed class NetworkTests
         { "cnn", [1, 28, 28] }, { "cnn", [3, 32, 32] }, { "cnn", [3, 17, 40] }, { "cnn", [1, 2, 2] }, { "cnn", [1, 1, 1] },
         { "cnn-separable", [1, 28, 28] }, { "cnn-separable", [3, 17, 40] }, { "cnn-separable", [1, 2, 2] }, { "cnn-separable", [1, 1, 1] },
         { "linear", [5] }, { "linear", [3, 100] }, { "mlp", [5] }, { "mlp", [3, 100] }, { "mlp", [1, 28, 28] },
-        { "encoder", [12] }, { "encoder", [1] },
+        { "encoder", [12] }, { "encoder", [1] }, { "text-cnn", [12] }, { "text-cnn", [1] },
     };
 
     [Theory]
     [MemberData(nameof(Shapes))]
     public void Plan_counts_what_the_network_holds_and_every_shape_runs(string family, int[] shape)
     {
-        var vocabulary = family == "encoder" ? new Vocabulary(["[PAD]", "[UNK]", "a", "b"]) : null;
+        var vocabulary = family is "encoder" or "text-cnn" ? new Vocabulary(["[PAD]", "[UNK]", "a", "b"]) : null;
         foreach (var plan in new[]
         {
             Families.Student(family, 8, shape, new Classifier(5), 0, vocabulary),
@@ -121,6 +124,22 @@ public sealed class NetworkTests
         var padded = Logits(2, 3, 1, 2, 3, 2, 0, 0, 0);
         Assert.All(alone.Zip(padded), pair => Assert.Equal(pair.First, pair.Second, 1e-5f));
         Assert.NotEqual(alone, Logits(2, 3, 1, 2, 3, 3));
+    }
+
+    [Fact]
+    public void Vector_of_padding_stays_zero_while_words_are_learned()
+    {
+        var vocabulary = new Vocabulary(["[PAD]", "[UNK]", "a", "b"]);
+        var texts = new SampleSet([2, 3, 0, 3, 2, 0, 2, 2, 0, 3, 3, 0], [3], [0, 1, 0, 1]) { Vocabulary = vocabulary };
+        var plan = Families.Student("text-cnn", 8, [3], new Classifier(2), 0, vocabulary);
+        using var network = new Network(plan, Normalization.None, 1);
+        float[] Row(int row) => network.named_parameters().First().parameter[row].data<float>().ToArray();
+        var word = Row(2);
+        TrainingLoop.Run(network, texts, texts,
+            new TrainingPhase("labels", new TrainingSpec { Epochs = 5, BatchSize = 4, Device = "cpu" }, 1),
+            new Progress(new IgnoredProgress(), "", 0, 1), TestContext.Current.CancellationToken);
+        Assert.All(Row(0), value => Assert.Equal(0, value));
+        Assert.NotEqual(word, Row(2));
     }
 
     [Fact]

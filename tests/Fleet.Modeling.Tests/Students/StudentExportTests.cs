@@ -48,7 +48,7 @@ public sealed class StudentExportTests : IDisposable
     // A few steps move batch normalization's statistics and factors away from where they begin: folding them must matter.
     private static Network Trained(string family, int[] shape, float mean, bool teacher)
     {
-        var training = family == "encoder" ? Texts(128, shape[0], 1) : Noise(128, shape, mean, 1);
+        var training = family is "encoder" or "text-cnn" ? Texts(128, shape[0], 1) : Noise(128, shape, mean, 1);
         var plan = teacher
             ? Families.Teacher(family, 8, shape, new Classifier(3), 0, training.Vocabulary)
             : Families.Student(family, 8, shape, new Classifier(3), 0, training.Vocabulary);
@@ -88,11 +88,13 @@ public sealed class StudentExportTests : IDisposable
     }
 
     [Theory]
-    [InlineData(12)]
-    [InlineData(1)]
-    public void Exported_encoder_answers_texts_as_it_was_trained_and_carries_its_vocabulary(int length)
+    [InlineData("encoder", 12, 2 * 4 + 1)]
+    [InlineData("encoder", 1, 2 * 4 + 1)]
+    [InlineData("text-cnn", 12, 1)]
+    [InlineData("text-cnn", 1, 1)]
+    public void Exported_network_answers_texts_as_it_was_trained_and_carries_its_vocabulary(string family, int length, int products)
     {
-        using var network = Trained("encoder", [length], 0, teacher: false);
+        using var network = Trained(family, [length], 0, teacher: false);
         Assert.InRange(CheckedExport.Write(network, _folder["m.onnx"], Texts(64, length, 2)), 0, 1e-4);
         var model = OnnxFile.Load(_folder["m.onnx"]);
         var metadata = model.MetadataProps.ToDictionary(entry => entry.Key, entry => entry.Value);
@@ -101,7 +103,7 @@ public sealed class StudentExportTests : IDisposable
         Assert.Equal((int)TensorProto.Types.DataType.Int64, model.Graph.Input[0].Type.TensorType.ElemType);
         Assert.Empty(OnnxGraph.ProblemsOf(model.Graph));
         // Products with weights are Gemm alone: the forms that the quantizer makes integers of.
-        Assert.Equal(2 * 4 + 1, model.Graph.Node.Count(node => node.OpType == "Gemm"));
+        Assert.Equal(products, model.Graph.Node.Count(node => node.OpType == "Gemm"));
     }
 
     [Fact]

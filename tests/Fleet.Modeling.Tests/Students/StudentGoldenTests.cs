@@ -30,6 +30,7 @@ public sealed class StudentGoldenTests
         { "tcn", "tcn", 4, 0, true, [2, 12] },
         { "gru", "gru", 4, 0, true, [2, 12] },
         { "encoder", "encoder", 16, 1, false, [6] },
+        { "text-cnn", "text-cnn", 8, 0, false, [6] },
     };
 
     [Theory]
@@ -82,5 +83,5 @@ public sealed class StudentGoldenTests
     }
 
     private static Vocabulary? VocabularyOf(string family)
-        => family == "encoder" ? new Vocabulary(["[PAD]", "[UNK]", "a", "b", "c"]) : null;
+        => family is "encoder" or "text-cnn" ? new Vocabulary(["[PAD]", "[UNK]", "a", "b", "c"]) : null;
 }

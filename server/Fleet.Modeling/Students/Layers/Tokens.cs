@@ -1,8 +1,11 @@
+using Fleet.Contracts.Inputs;
 using static TorchSharp.torch;
 
 namespace Fleet.Modeling.Students.Layers;
 
-/// <summary>From token numbers to a vector for each. Only as the first layer of a plan with a vocabulary.</summary>
+/// <summary>
+/// From token numbers to a vector for each, which of padding is zero and stays so. Only as the first layer of a plan with a vocabulary.
+/// </summary>
 /// <param name="Pieces">Pieces of the vocabulary.</param>
 /// <param name="Width">Width of a vector.</param>
 internal sealed record Tokens(int Pieces, int Width) : TableLayer
@@ -14,7 +17,7 @@ internal sealed record Tokens(int Pieces, int Width) : TableLayer
     public override long Parameters(IReadOnlyList<int> input) => (long)Pieces * Width;
 
     /// <inheritdoc/>
-    public override LayerModules Modules(IReadOnlyList<int> input) => Table(Pieces, Width);
+    public override LayerModules Modules(IReadOnlyList<int> input) => Table(Pieces, Width, Vocabulary.Padding);
 
     /// <inheritdoc/>
     public override Tensor Forward(Tensor value, LayerModules modules, ForwardPass pass)

@@ -22,6 +22,8 @@ Dictionary<string, (string What, Func<CancellationToken, Task<string>> Run)> ben
         UnlabelledBenchmark.RunAsync),
     ["spoken-digits"] = ("Free Spoken Digit Dataset from WAV at defaults, three seeds, beside simple models",
         token => SpokenDigitsBenchmark.RunAsync(args, token)),
+    ["distillation-gain"] = ("every data set at defaults: distilled against labels alone, int8 against float; three seeds; --only DATA",
+        token => DistillationGainBenchmark.RunAsync(args, token)),
     ["distillation-losses"] = ("Fashion-MNIST: what each distillation loss brings with little data, and the best sum of them on all of it",
         DistillationLossesBenchmark.RunAsync),
     ["distillation-rate"] = ("training and distillation, samples a CPU second, against PyTorch", DistillationRateBenchmark.RunAsync),

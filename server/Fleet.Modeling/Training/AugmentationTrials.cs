@@ -81,16 +81,19 @@ internal static class AugmentationTrials
         bool? moreAsked;
         (string Plain, string? More) names;
         if (training.Labels is BoxLabels or AnomalyLabels) return [("none", Set(false, false))];
+        // Hiding words tells late: after the steps of a trial it was a matter of luck which of both was better, and a student of CLINC150
+        // without it was 1.5 points worse in the end.
+        if (training.Vocabulary is not null)
+            return [asked.Augment == false ? ("none", Set(false, false)) : ("hidden pieces", Set(true, false))];
         (names, moreAsked) = training switch
         {
-            { Vocabulary: not null } => (("hidden pieces", null), (bool?)false),
             { IsSpectrum: true } => (("shifted", "shifted and masked"), asked.Mask),
             { SampleShape.Count: 3 } => (("moved", "moved and mirrored"), asked.Mirror),
             { SampleShape.Count: 2 } => (("gain", "gain and rotation"), asked.Rotate),
-            _ => (("none", (string?)null), false),
+            _ => (("none", (string?)null), (bool?)false),
         };
         if (names.Plain == "none") return [("none", Set(asked.Augment == true, false))];
-        var isSignal = training is { Vocabulary: null, IsSpectrum: false, SampleShape.Count: 2 };
+        var isSignal = training is { IsSpectrum: false, SampleShape.Count: 2 };
         if (isSignal && asked is { Augment: not false, Noise: true }) (names, moreAsked) = ((Disturbed, null), false);
         // What a spec says of gain and rotation is not left open by what it does not say of noise.
         var triesNoise = isSignal && asked is { Augment: not false, Rotate: null, Noise: null };

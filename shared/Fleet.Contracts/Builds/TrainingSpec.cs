@@ -25,8 +25,8 @@ public sealed record TrainingSpec
 
     /// <summary>
     /// Variations of samples while training: images are moved, signals get another gain, features of sound are shifted, pieces of
-    /// texts are hidden. Absent: where that
-    /// helps on samples held out of the training ones, which is tried first.
+    /// texts are hidden. Absent: of texts always, and otherwise where that helps on samples held out of the training ones, which is tried
+    /// first.
     /// </summary>
     public bool? Augment { get; set; }
 

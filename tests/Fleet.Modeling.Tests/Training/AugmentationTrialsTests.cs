@@ -1,4 +1,5 @@
 using Fleet.Contracts.Builds;
+using Fleet.Contracts.Inputs;
 using Fleet.Modeling.Data;
 using Fleet.Modeling.Students;
 using Fleet.Modeling.Students.Layers;
@@ -64,6 +65,18 @@ public sealed class AugmentationTrialsTests
         var candidates = AugmentationTrials.Candidates(spec, signals);
         Assert.Equal(expected, string.Join(", ", candidates.Select(candidate => candidate.Name)));
         Assert.All(candidates, candidate => Assert.Equal(candidate.Name == "noise", candidate.Spec.Noise));
+    }
+
+    [Theory]
+    [InlineData(null, true)]
+    [InlineData(true, true)]
+    [InlineData(false, false)]
+    public void Pieces_of_texts_are_hidden_without_a_trial_unless_the_spec_says(bool? augment, bool expected)
+    {
+        var texts = new SampleSet([2, 3, 3, 2], [2], [0, 1]) { Vocabulary = new Vocabulary(["[PAD]", "[UNK]", "a", "b"]) };
+        var spec = new TrainingSpec { Augment = augment };
+        Assert.False(AugmentationTrials.IsOpen(spec, texts));
+        Assert.Equal(expected, AugmentationTrials.With(spec, texts, []).Augment);
     }
 
     [Fact]

@@ -73,7 +73,7 @@ internal static class DistillationGainBenchmark
             **int8** is `x64-int8` against the float student on the same test samples, those that chose nothing of it; below zero it is
             better. "Sample" is what one of them is in points: fewer cannot be told. "Float" counts layers with weights that could
             have an 8-bit form and have none, over all seeds. "Simple" is the best of the simple models that each report holds.
-            Spoken digits take longer than all of these: spoken-digits.md has them, beside the labels alone.
+            Spoken digits take longer than all of these: [spoken-digits.md](spoken-digits.md) has them, beside the labels alone.
 
             | data | samples | teacher; student | teacher | distilled | labels | gain | deviation | int8 lost | sample | float | simple |
             |---|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|---|

@@ -39,14 +39,14 @@ internal sealed class CostModel(HardwareProfile profile, IFeedSource samples)
             var model = _costs.FusesQdq ? OnnxFile.Load(file) : Fused(file, runtime);
             var graph = new OnnxGraph(model);
             using var mapped = new MappedWeights(model, file + ".mapped");
-            var shapes = ShapesOf(model);
+            var (shapes, untaken) = ShapesOf(model);
             // Halves that are widened are held as floats.
             var widened = _costs is { ComputesInHalves: false, FusesQdq: false };
             var weights = Scopes.Of(graph.Graph).SelectMany(scope => scope.Initializer).Sum(weight => NodeWork.BytesOf(weight)
                 * (widened && weight.DataType == (int)DataType.Float16 ? 2 : 1));
             return new ModelWork(
                 [
-                    .. Scopes.NodesOf(graph.Graph).SelectMany(
+                    .. Run(graph.Graph, untaken).SelectMany(
                         node => new NodeWork(node, graph, shapes, _costs.FusesQdq, _costs.ComputesInHalves).Parts()),
                     new Work(Kernel.Inference, 1),
                 ], weights);
@@ -74,10 +74,19 @@ internal sealed class CostModel(HardwareProfile profile, IFeedSource samples)
         }
     }
 
-    /// <summary>The shapes of all values of the main graph on the first sample.</summary>
-    private Dictionary<string, long[]> ShapesOf(ModelProto model)
+    /// <summary>The nodes of a graph and of those within it, but for branches that are not taken.</summary>
+    private static IEnumerable<NodeProto> Run(GraphProto graph, HashSet<string> untaken)
+        => graph.Node.Where(node => !node.Output.Any(untaken.Contains))
+            .SelectMany(node => node.Subgraphs().SelectMany(inner => Run(inner, untaken)).Prepend(node));
+
+    /// <summary>
+    /// The shapes of all values of the main graph and of branches that the first sample takes, on it, and the values of the other branches.
+    /// </summary>
+    private (Dictionary<string, long[]> Shapes, HashSet<string> Untaken) ShapesOf(ModelProto model)
     {
         var observed = model.Clone();
+        var within = AddShapesWithin(observed.Graph, [.. new OnnxGraph(model).Names]);
+        var shown = InnerValues.Show(observed, within.Keys, DataType.Int64).ToArray();
         var present = observed.Graph.Output.Select(output => output.Name).ToHashSet();
         // What is made of weights alone is as large as they are, and needs not be held to be measured.
         var constants = ShapesOfConstants(model);
@@ -85,15 +94,45 @@ internal sealed class CostModel(HardwareProfile profile, IFeedSource samples)
             .. model.Graph.Node.SelectMany(node => node.Output)
                 .Where(output => output.Length > 0 && !constants.ContainsKey(output)).Distinct(),
         ];
+        string[] asked = [.. values, .. shown.Select(pair => pair.Value)];
         observed.Graph.Output.AddRange(
-            values.Where(value => !present.Contains(value)).Select(value => new ValueInfoProto { Name = value }));
+            asked.Where(value => !present.Contains(value)).Select(value => new ValueInfoProto { Name = value }));
         using var session = OnnxRuntimeSession.Open(observed, "the model to be estimated", GraphOptimizationLevel.ORT_DISABLE_ALL);
         using var feed = samples.Batches(1).First();
         using var options = new RunOptions();
-        using var results = session.Run(options, feed.Names, feed.Values, values);
+        using var results = session.Run(options, feed.Names, feed.Values, asked);
         foreach (var (name, value) in values.Zip(results).Concat(feed.Names.Zip(feed.Values)).Where(pair => pair.Second.IsTensor))
             constants[name] = value.GetTensorTypeAndShape().Shape;
-        return constants;
+        var untaken = new HashSet<string>();
+        foreach (var ((shape, _), extents) in shown.Zip(results.Skip(values.Length)))
+        {
+            if (extents.GetTensorDataAsSpan<long>() is { IsEmpty: false } known) constants[within[shape]] = known[1..].ToArray();
+            else untaken.Add(within[shape]);
+        }
+        return (constants, untaken);
+    }
+
+    /// <summary>
+    /// Writes the shapes of all values in branches of <c>If</c> beside them, each behind a 1, so that a single number's is not nothing; by
+    /// name, what each is the shape of.
+    /// </summary>
+    private static Dictionary<string, string> AddShapesWithin(GraphProto graph, HashSet<string> taken)
+    {
+        var shapes = new Dictionary<string, string>();
+        foreach (var branch in graph.Node.Where(node => node.Is("If")).SelectMany(node => node.Subgraphs()))
+        {
+            var front = Nodes.NewName("front", taken);
+            branch.Initializer.Add(Tensors.Of(front, [0L], 1));
+            foreach (var pair in AddShapesWithin(branch, taken)) shapes.Add(pair.Key, pair.Value);
+            foreach (var value in branch.Node.SelectMany(node => node.Output).Where(value => value.Length > 0).ToArray())
+            {
+                var (wider, shape) = (Nodes.NewName("wider", taken), Nodes.NewName("shape", taken));
+                branch.Node.Add(Nodes.Node("Unsqueeze", [value, front], [wider]));
+                branch.Node.Add(Nodes.Node("Shape", [wider], [shape]));
+                shapes.Add(shape, value);
+            }
+        }
+        return shapes;
     }
 
     /// <summary>The shapes of what operators that change none make of weights.</summary>

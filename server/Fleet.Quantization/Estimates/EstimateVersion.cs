@@ -11,7 +11,7 @@ namespace Fleet.Quantization.Estimates;
 internal static class EstimateVersion
 {
     /// <summary>Raised when <see cref="CostModel"/> counts otherwise; a change of <see cref="KernelCosts"/> shows by itself.</summary>
-    private const int Counting = 2;
+    private const int Counting = 3;
 
     /// <summary>Eight hexadecimal digits.</summary>
     public static string Of(HardwareProfile profile) => Convert.ToHexStringLower(

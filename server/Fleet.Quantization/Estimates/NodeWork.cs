@@ -4,10 +4,10 @@ using DataType = Fleet.Quantization.Onnx.Protos.TensorProto.Types.DataType;
 
 namespace Fleet.Quantization.Estimates;
 
-/// <summary>What a node has to do; inside a subgraph, which nobody looked into, what its weights tell.</summary>
+/// <summary>What a node has to do; in a body of <c>Loop</c> or <c>Scan</c>, which nobody looked into, what its weights tell.</summary>
 /// <param name="node">The node, as the runtime fused it.</param>
 /// <param name="graph">Its model.</param>
-/// <param name="shapes">Shapes of the values of the main graph.</param>
+/// <param name="shapes">Shapes of the values of the main graph, and of branches that are taken.</param>
 /// <param name="fusesQdq">True where an accelerator fuses QDQ by itself.</param>
 /// <param name="halves">True where the processor computes in 16-bit floats; else what has them is widened.</param>
 internal sealed class NodeWork(NodeProto node, OnnxGraph graph, IReadOnlyDictionary<string, long[]> shapes, bool fusesQdq, bool halves)
@@ -50,7 +50,7 @@ internal sealed class NodeWork(NodeProto node, OnnxGraph graph, IReadOnlyDiction
         ],
         "DequantizeLinear" when Constant(0) is not null && !fusesQdq =>
             [new Work(IsScaledWithinRows ? Kernel.DequantizedColumn : Kernel.DequantizedWeight, Made)],
-        "Reshape" or "Flatten" or "Squeeze" or "Unsqueeze" or "Identity" or "Shape" or "Constant" => [],
+        "Reshape" or "Flatten" or "Squeeze" or "Unsqueeze" or "Identity" or "Shape" or "Constant" or "If" => [],
         // What becomes of weights is found once, when the model is loaded.
         "Cast" when Constant(0) is not null => [],
         "Cast" => [new Work(Kernel.Cast, Made)],

@@ -2,6 +2,8 @@ using Fleet.Contracts.Devices;
 using Fleet.Quantization.Calibration;
 using Fleet.Quantization.Estimates;
 using Fleet.Quantization.Onnx;
+using Fleet.Quantization.Onnx.Protos;
+using Fleet.Quantization.Samples;
 using Fleet.Quantization.Schemes;
 using Fleet.Quantization.Tests.Models;
 
@@ -61,6 +63,35 @@ public sealed class CostModelTests
             SpeedOf(Convolutions(), QuantizationSchemes.Int8Symmetric, BuiltInProfiles.Jetson));
         Assert.True(1.05 < halves && halves < bytes, $"{halves}, {bytes}");
     }
+
+    [Theory]
+    [InlineData(1, "a")]
+    [InlineData(-1, "b")]
+    public void Branch_that_is_taken_costs_what_it_computes_and_the_other_nothing(float sample, string weight)
+    {
+        var inner = new GraphBuilder().Node("Conv", ["x", weight], "h").Node("Relu", ["h"], "y").Output("y", 1, 1, 1, 1).Build().Graph.Node;
+        var alone = Chosen();
+        var choice = alone.Graph.Node.Single(node => node.OpType == "If");
+        alone.Graph.Node.Remove(choice);
+        alone.Graph.Node.AddRange(inner);
+        double CostOf(ModelProto model)
+        {
+            using var folder = new ScratchFolder();
+            OnnxFile.Save(model, folder.File("m.onnx"));
+            return new CostModel(BuiltInProfiles.ArmCpu, new SampleFeeds("x", [.. Enumerable.Repeat(sample, 3 * 32 * 32)], [3, 32, 32]))
+                .CostOf(folder.File("m.onnx"), new RuntimeSettings(), TestContext.Current.CancellationToken)!.Value;
+        }
+        Assert.InRange(CostOf(Chosen()) / CostOf(alone), 1, 1.05);
+    }
+
+    /// <summary>A convolution of few channels or of many, as the first number of a sample has it.</summary>
+    private static ModelProto Chosen() => new GraphBuilder().Input("x", 1, 3, 32, 32).Weight("a", 8, 3, 3, 3).Weight("b", 64, 3, 3, 3)
+        .Constant(Tensors.Of("flat", [-1L], 1)).Constant(Tensors.Of("place", [0L])).Constant(Tensors.Of("zero", [0f]))
+        .Node("Reshape", ["x", "flat"], "row").Node("Gather", ["row", "place"], "first").Node("Greater", ["first", "zero"], "above")
+        .Node("If", ["above"], "y", node => node.Attribute.AddRange([
+            InnerGraph.Of("then_branch", new GraphBuilder().Node("Conv", ["x", "a"], "c").Node("Relu", ["c"], "d"), ["d"]),
+            InnerGraph.Of("else_branch", new GraphBuilder().Node("Conv", ["x", "b"], "e").Node("Relu", ["e"], "f"), ["f"]),
+        ])).Output("y", 1, -1, 30, 30).Build();
 
     [Fact]
     public void Model_that_does_not_run_here_has_no_estimate()

@@ -1,9 +1,8 @@
-using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
 using AttributeType = Fleet.Quantization.Onnx.Protos.AttributeProto.Types.AttributeType;
 using DataType = Fleet.Quantization.Onnx.Protos.TensorProto.Types.DataType;
 
-namespace Fleet.Quantization.Calibration;
+namespace Fleet.Quantization.Onnx;
 
 /// <summary>
 /// Makes values inside <c>If</c>, <c>Loop</c> and <c>Scan</c> values of the main graph, which are all that the runtime shows. Each leaves
@@ -14,17 +13,21 @@ internal sealed class InnerValues
 {
     private readonly HashSet<string> _wanted;
     private readonly HashSet<string> _taken;
+    private readonly DataType _type;
 
-    private InnerValues(IEnumerable<string> wanted, IEnumerable<string> taken) => (_wanted, _taken) = ([.. wanted], [.. taken]);
+    private InnerValues(IEnumerable<string> wanted, IEnumerable<string> taken, DataType type)
+        => (_wanted, _taken, _type) = ([.. wanted], [.. taken], type);
 
     /// <summary>
     /// Changes <paramref name="model"/> so that its main graph has every value; returns what each is called there. Left out are those of
     /// which a Scan, whose outputs have one shape in all its turns, could not say how many numbers come: of graphs within its body.
     /// </summary>
     /// <param name="model">A model whose names are unique across its graphs.</param>
-    /// <param name="values">Values of 32-bit floats, of any of its graphs.</param>
-    public static IReadOnlyDictionary<string, string> Show(ModelProto model, IEnumerable<string> values)
-        => new InnerValues(values, new OnnxGraph(model).Names).In(model.Graph).ToDictionary(pair => pair.Value, pair => pair.Here);
+    /// <param name="values">Values of any of its graphs.</param>
+    /// <param name="type">Their type.</param>
+    public static IReadOnlyDictionary<string, string> Show(
+        ModelProto model, IEnumerable<string> values, DataType type = DataType.Float)
+        => new InnerValues(values, new OnnxGraph(model).Names, type).In(model.Graph).ToDictionary(pair => pair.Value, pair => pair.Here);
 
     /// <summary>The wanted values of a graph and of all within it, each with its name in that graph.</summary>
     private List<(string Value, string Here)> In(GraphProto graph)
@@ -52,7 +55,7 @@ internal sealed class InnerValues
         {
             foreach (var (value, here) in In(branch))
             {
-                foreach (var one in branches) one.Output.Add(Floats(one == branch ? Named(here, one) : Nothing(one)));
+                foreach (var one in branches) one.Output.Add(Output(one == branch ? Named(here, one) : Nothing(one)));
                 yield return (value, Outside(node, node.Output.Count));
             }
         }
@@ -67,10 +70,10 @@ internal sealed class InnerValues
             // the turn's number and condition, and come out before those that are stacked.
             var carried = body.Input.Count - 2;
             var (before, flat, after) = (New(), New(), New());
-            body.Input.Add(Floats(before));
+            body.Input.Add(Output(before));
             body.Node.Add(Nodes.Node("Reshape", [here, Constant(body, Tensors.Of("", [-1L], 1))], [flat]));
             body.Node.Add(Nodes.Node("Concat", [before, flat], [after]).With("axis", 0));
-            body.Output.Insert(1 + carried, Floats(after));
+            body.Output.Insert(1 + carried, Output(after));
             node.Input.Add(Nothing(graph));
             yield return (value, Outside(node, carried));
         }
@@ -81,7 +84,7 @@ internal sealed class InnerValues
         var body = node.Find("body")!.G;
         foreach (var (value, here) in OwnOf(body))
         {
-            body.Output.Add(Floats(Named(here, body)));
+            body.Output.Add(Output(Named(here, body)));
             foreach (var named in new[] { "scan_output_axes", "scan_output_directions" }) node.Find(named)?.Ints.Add(0);
             yield return (value, Outside(node, node.Output.Count));
         }
@@ -103,7 +106,7 @@ internal sealed class InnerValues
         return name;
     }
 
-    private string Nothing(GraphProto graph) => Constant(graph, Tensors.Of("", Array.Empty<float>(), 0));
+    private string Nothing(GraphProto graph) => Constant(graph, Tensors.Create("", _type, [], [0]));
 
     private string Constant(GraphProto graph, TensorProto tensor)
     {
@@ -116,9 +119,9 @@ internal sealed class InnerValues
 
     private string New() => Nodes.NewName("shown", _taken);
 
-    private static ValueInfoProto Floats(string name) => new()
+    private ValueInfoProto Output(string name) => new()
     {
         Name = name,
-        Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = (int)DataType.Float } },
+        Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = (int)_type } },
     };
 }

@@ -16,6 +16,8 @@ Dictionary<string, (string What, Func<CancellationToken, Task<string>> Run)> ben
     ["clinc150"] = ("deploy/examples/clinc150.yaml: encoders for 150 intents, int8 against fp32; naive Bayes has 87.4 %",
         token => ExampleBuildBenchmark.RunAsync("clinc150", token)),
     ["small-data"] = ("GunPoint and BasicMotions at defaults, three seeds, beside simple models", SmallDataBenchmark.RunAsync),
+    ["auto"] = ("student and teacher searched against the specs that were tuned by hand, within the same bytes; --only SET",
+        token => AutoBenchmark.RunAsync(args, token)),
     ["tables"] = ("real tables with categories by the one command, three seeds, beside simple models (Debian's package weka)",
         TablesBenchmark.RunAsync),
     ["unlabelled"] = ("Fashion-MNIST with 500 labels and 5,000 samples without, beside the labels alone; three seeds",

@@ -82,10 +82,11 @@ public sealed class Quantizer(TimeProvider? time = null, DeviceFacts? machine = 
         var settings = VariantSettings.Of(request);
         var (startedAt, start) = (_time.GetUtcNow(), _time.GetTimestamp());
         var (parameters, inputs, state, shapes) = InterfaceOf(source);
-        SampleSource Described(string from, int count, Preprocessing? preprocessing) => new(from, count)
+        SampleSource Described(string from, int count, ModelSamples read) => new(from, count)
         {
             Shapes = from == SampleSource.Synthetic ? shapes?.Given(state) : null,
-            Preprocessing = preprocessing,
+            Preprocessing = read.Preprocessing,
+            Unread = read.Unread,
         };
 
         var validation = ModelSamples.Read(
@@ -116,7 +117,7 @@ public sealed class Quantizer(TimeProvider? time = null, DeviceFacts? machine = 
         };
         var made = new VariantMaker(machine).Make(wanted, progress, cancellationToken);
         var sha256 = Artifacts.Reference(file).Sha256;
-        var calibrated = calibration is null ? null : Described(source.Calibration!, calibration.Count, given!.Preprocessing);
+        var calibrated = calibration is null ? null : Described(source.Calibration!, calibration.Count, given!);
         return new QuantizationReport
         {
             Model = Path.GetFileName(file),
@@ -129,7 +130,7 @@ public sealed class Quantizer(TimeProvider? time = null, DeviceFacts? machine = 
             Expected = made.Expected,
             MeasuredOn = ThisMachine.Description,
             Calibration = calibrated,
-            Validation = Described(source.Validation, heldOut.Judging.Count, validation.Preprocessing),
+            Validation = Described(source.Validation, heldOut.Judging.Count, validation),
             Parts = made.Parts with { OfCalibration = calibrating is not null },
             Labelled = validation.Truth.IsLabelled,
             Task = validation.Truth.Task,

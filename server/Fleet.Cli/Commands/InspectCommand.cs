@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text;
 using System.Text.Json;
 using Fleet.Cli.Client;
 using Fleet.Cli.Display;
@@ -12,6 +13,8 @@ namespace Fleet.Cli.Commands;
 /// <summary><c>fleet models inspect</c>: what each layer of a variant costs, beside its float model.</summary>
 internal static class InspectCommand
 {
+    private const string PageBegin = "<!doctype html>";
+
     public static Command Create(Shell shell)
     {
         var variant = new Argument<string>("VARIANT") { Description = "ONNX file of the variant." };
@@ -75,13 +78,33 @@ internal static class InspectCommand
                 Reference = Path.GetFullPath(parsed.GetRequiredValue(reference)),
             };
             if (parsed.GetValue(samples) is { } most) request.Samples = most;
-            var page = parsed.GetValue(output) is { } file ? Path.GetFullPath(file) : null;
+            var page = parsed.GetValue(output) is { } file ? PageAt(Path.GetFullPath(file)) : null;
             var report = await RunAsync(shell, request, page, cancellationToken);
             if (Verb.AsksJson(parsed)) shell.WriteJson(report, FleetJson.Default.InspectionReport);
             else LayerTable.Write(shell, report, page);
             return ExitCode.Success;
         });
         return command;
+    }
+
+    /// <summary>A place for the page: a new file, or that of an earlier page.</summary>
+    /// <exception cref="FleetException">Something else is there, or no file can be.</exception>
+    private static string PageAt(string file)
+    {
+        if (Directory.Exists(file)) throw new FleetException($"--output {file} is a folder; name a file in it.");
+        if (!Directory.Exists(Path.GetDirectoryName(file)))
+            throw new FleetException($"--output {file}: there is no folder {Path.GetDirectoryName(file)}.");
+        if (File.Exists(file) && !IsPage(file))
+            throw new FleetException($"--output {file} exists and is no page, and would be lost: name another file.");
+        return file;
+    }
+
+    private static bool IsPage(string file)
+    {
+        using var opened = File.OpenRead(file);
+        var begin = new byte[PageBegin.Length];
+        var read = opened.ReadAtLeast(begin, begin.Length, throwOnEndOfStream: false);
+        return read == 0 || Encoding.ASCII.GetString(begin, 0, read) == PageBegin;
     }
 
     private static async Task<InspectionReport> RunAsync(

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using System.Globalization;
 using System.Text.Json;
 using Fleet.Cli.Client;
@@ -21,6 +22,9 @@ internal static class QuantizeCommand
 
     /// <summary>What is asked for when nothing is said: defaults stand in the record alone.</summary>
     private static readonly QuantizationSpec Defaults = new();
+
+    /// <summary>What stands beside the variants.</summary>
+    private static readonly string[] Reports = ["report.json", "report.html", "recipe.json"];
 
     public static Command Create(Shell shell)
     {
@@ -293,12 +297,18 @@ internal static class QuantizeCommand
             if (request.Recipe is null && BuildSpecRules.ProblemsOf(request.Quantization) is { Count: > 0 } problems)
                 throw new FleetException(problems) { Code = ExitCode.Usage };
             var folder = Path.GetFullPath(parsed.GetRequiredValue(output));
+            ResultFolder.Spare(folder, name => Reports.Contains(name) || targets.Any(profile
+                    => name.StartsWith(profile.Name + '-', StringComparison.Ordinal)),
+                request.Source.Onnx, request.Source.Calibration, request.Source.Validation, request.Source.ValidationLabels);
             var most = (long)(parsed.GetValue(memory) * 1e9 ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes * DefaultShare);
             var report = await RunAsync(shell, request, folder, most, cancellationToken);
             if (Verb.AsksJson(parsed)) shell.WriteJson(report, FleetJson.Default.QuantizationReport);
-            else VariantTables.Write(shell, report, parsed.GetRequiredValue(model), folder);
+            else
+                VariantTables.Write(shell, report, parsed.GetRequiredValue(model), folder, AgainOf(parsed, [.. decided, recipe, output]));
             if (report.NotMadeAgain.Count == 0) return ExitCode.Success;
-            shell.WriteError(["The recipe did not make the same files again:", .. report.NotMadeAgain]);
+            shell.WriteError([
+                $"The recipe did not make the same files again; {folder} is as it was:", .. report.NotMadeAgain,
+            ]);
             return ExitCode.Failure;
         });
         return command;
@@ -313,10 +323,21 @@ internal static class QuantizeCommand
             $"Quantize {name}", "quantize", request, FleetJson.Default.QuantizationRequest,
             [results.Partial, memory.ToString(CultureInfo.InvariantCulture)], cancellationToken);
         if (code != 0) throw new FleetException(complaints);
-        results.Place();
-        return JsonSerializer.Deserialize(
-            await File.ReadAllBytesAsync(Path.Combine(folder, "report.json"), cancellationToken), FleetJson.Default.QuantizationReport)!;
+        var report = JsonSerializer.Deserialize(await File.ReadAllBytesAsync(Path.Combine(results.Partial, "report.json"),
+            cancellationToken), FleetJson.Default.QuantizationReport)!;
+        // What another run left, its recipe among it, is not given for what was meant to be the same and is not.
+        if (report.NotMadeAgain.Count == 0) results.Place();
+        return report;
     }
+
+    /// <summary>The options that a recipe does not decide, as they were given.</summary>
+    private static IReadOnlyList<string> AgainOf(ParseResult parsed, IReadOnlyList<Option> decided)
+        => [
+            .. parsed.CommandResult.Children.OfType<OptionResult>()
+                .Where(given => !given.Implicit && !decided.Contains(given.Option) && given.Option.Name != "--json")
+                .SelectMany(given => given.Tokens.Count == 0 ? [given.Option.Name]
+                    : given.Tokens.SelectMany(token => (string[])[given.Option.Name, token.Value])),
+        ];
 
     private static Option<string[]> LayersOption(string name, string description)
         => new(name) { HelpName = "LAYER|OPTYPE", Description = description };

@@ -10,7 +10,13 @@ internal static class VariantTables
     private const string Guard = "session.x64quantprecision";
 
     /// <summary>Every variant with its verdict, then what to know of each.</summary>
-    public static void Write(Shell screen, QuantizationReport report, string model, string folder)
+    /// <param name="screen">Where to.</param>
+    /// <param name="report">What became of a model.</param>
+    /// <param name="model">The model, as it was named.</param>
+    /// <param name="folder">The folder of results.</param>
+    /// <param name="again">Options that make the same again beside the recipe.</param>
+    public static void Write(
+        Shell screen, QuantizationReport report, string model, string folder, IReadOnlyList<string> again)
     {
         screen.WriteHeading($"{report.Model}: {Figures.Bytes(report.Bytes)}, {Figures.Counted(report.Validation.Count, "sample")} judged "
             + $"in {DurationText.Of(report.Duration)}"
@@ -25,6 +31,12 @@ internal static class VariantTables
         if ((report.Validation.Preprocessing ?? report.Calibration?.Preprocessing) is { } preprocessing)
             screen.WriteSentence(
                 $"Files became inputs so: {preprocessing}. Where the model was trained otherwise, say so with --preprocess.");
+        foreach (var source in new[] { report.Calibration, report.Validation }.OfType<SampleSource>().DistinctBy(source => source.From))
+        {
+            if (source.Unread is { } unread)
+                screen.WriteSentence($"Not read of {source.From}: {string.Join(", ", unread)}. Arrays are named as the model's inputs are; "
+                    + "classes stand in 'labels', what other tasks need is said by --task.");
+        }
         if (HeldOutOf(report.Parts) is { } heldOut) screen.WriteSentence(heldOut);
         if (report.Doubt is { } doubt) screen.WriteSentence(doubt);
         if (report.Spec.Batch is { } batch and > 1)
@@ -60,10 +72,13 @@ internal static class VariantTables
         if (OthersIn(folder, report, model) is { Length: > 0 } others)
             screen.WriteSentence($"{string.Join(", ", others)} in the same folder: not of this run, nor in its report.");
         screen.WriteLine();
+        if (report.NotMadeAgain.Count > 0) return;
         var page = Path.Combine(folder, "report.html");
         screen.WriteLine($"Report    {(File.Exists(page) ? page : Path.Combine(folder, "report.json"))}");
         if (File.Exists(Path.Combine(folder, "recipe.json")))
-            screen.WriteLine($"Again     fleet models quantize {Quoted(model)} … --recipe {Quoted(Path.Combine(folder, "recipe.json"))}");
+            screen.WriteLine("Again     fleet models quantize " + string.Join(' ', ((string[])[
+                model, .. again, "--recipe", Path.Combine(folder, "recipe.json"), "--out", $"{folder}-again",
+            ]).Select(Quoted)));
         if (report.Variants.FirstOrDefault(variant => variant is { Chosen: true, Artifact: not null }) is { } chosen)
             screen.WriteLine($"Next      fleet models prove {Quoted(Path.Combine(folder, chosen.Artifact!.Name))} "
                 + $"--reference {Quoted(model)} --validation {Quoted(report.Validation.From)}"

@@ -31,6 +31,20 @@ internal sealed class ResultFolder : IDisposable
         return new ResultFolder(target, Path.Combine(parent, name), made);
     }
 
+    /// <summary>Refuses results that would take the place of what they are made of.</summary>
+    /// <param name="path">The folder of results.</param>
+    /// <param name="isResult">Whether a file of such a name is one of them.</param>
+    /// <param name="inputs">What is read; a folder or a word that names no file is none of them.</param>
+    /// <exception cref="FleetException">One lies where a result may go.</exception>
+    public static void Spare(string path, Func<string, bool> isResult, params IEnumerable<string?> inputs)
+    {
+        var folder = Real(Path.TrimEndingDirectorySeparator(Path.GetFullPath(path)));
+        if (inputs.OfType<string>().FirstOrDefault(input => File.Exists(input)
+            && Real(Path.GetDirectoryName(Path.GetFullPath(input))!) == folder && isResult(Path.GetFileName(input))) is { } taken)
+            throw new FleetException(
+                $"{taken} has a name that results have, and would be lost: name another folder with --out, or give the file another name.");
+    }
+
     /// <summary>Moves what was written to its place; each file at once.</summary>
     public void Place()
     {
@@ -55,6 +69,9 @@ internal sealed class ResultFolder : IDisposable
         if (_placed) return;
         foreach (var folder in _made.Where(IsEmpty)) Directory.Delete(folder);
     }
+
+    private static string Real(string folder)
+        => Directory.Exists(folder) ? Directory.ResolveLinkTarget(folder, returnFinalTarget: true)?.FullName ?? folder : folder;
 
     private static bool IsEmpty(string folder) => Directory.Exists(folder) && !Directory.EnumerateFileSystemEntries(folder).Any();
 

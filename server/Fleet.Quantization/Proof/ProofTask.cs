@@ -52,7 +52,14 @@ internal sealed record ProofTask(
             data.Truth.Task == ModelTask.Classification ? data.Truth.Classes : null, data.Source, request.Samples,
             SettingsOf(request, needed),
             request.Processors is { } names ? [.. names.Select(EmulatedProcessor.Named)] : EmulatedProcessor.Usual)
-        { Notes = needed.Ignored };
+        {
+            Notes = [
+                .. data.Preprocessing is { } preprocessing
+                    ? [$"Files became inputs so: {preprocessing}. What was used for the variant stands in the report beside it."]
+                    : Array.Empty<string>(),
+                .. needed.Ignored,
+            ],
+        };
     }
 
     /// <summary>

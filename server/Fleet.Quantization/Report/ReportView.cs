@@ -218,6 +218,7 @@ internal sealed record ReportView
         { IsMadeUp: true } => string.Create(CultureInfo.InvariantCulture,
             $"{source.Count} made up (synthetic{(source.Shapes is { Count: > 0 } shapes ? $"; {string.Join(", ", shapes)}" : "")})"),
         _ => string.Create(CultureInfo.InvariantCulture,
-            $"{source.Count} of {source.From}{(source.Preprocessing is { } used ? $" ({used})" : "")}"),
+            $"{source.Count} of {source.From}{(source.Preprocessing is { } used ? $" ({used})" : "")}")
+            + (source.Unread is { } unread ? $"; not read: {string.Join(", ", unread)}" : ""),
     };
 }

@@ -29,6 +29,9 @@ internal sealed class ArrayFeeds : IFeedSource
     /// </summary>
     public IReadOnlyList<long>? Labels { get; }
 
+    /// <summary>Names of arrays that are no input and no label of the task, and were not read.</summary>
+    public IReadOnlyList<string> Unread { get; private init; } = [];
+
     /// <summary>Reads an npz (arrays by input name) or an npy file (the only input).</summary>
     /// <exception cref="InvalidDataException">The arrays do not fit the inputs; the message says which and how.</exception>
     public static ArrayFeeds Read(
@@ -90,6 +93,10 @@ internal sealed class ArrayFeeds : IFeedSource
         }
         return labels is null || (labels.Length == count && labels.Shape.Count == 1)
             ? new ArrayFeeds(matched, count, labels is null ? null : LabelChecks.Of(labels, source), carried)
+            {
+                // One array alone is the input, whatever its name.
+                Unread = names is [_] ? [] : [.. names.Except(matched.Select(pair => pair.Input.Name))],
+            }
             : throw new InvalidDataException($"{source} holds {labels.Length} labels for {count} samples.");
     }
 

@@ -24,6 +24,9 @@ internal sealed record ModelSamples(
     /// <summary>How pictures and sound became samples, each part; null for arrays.</summary>
     public Preprocessing? Preprocessing { get; init; }
 
+    /// <summary>Names of arrays that were not read.</summary>
+    public IReadOnlyList<string>? Unread { get; init; }
+
     /// <summary>Samples made up when there are none.</summary>
     private const int SyntheticSamples = 32;
 
@@ -63,6 +66,7 @@ internal sealed record ModelSamples(
         return new ModelSamples(folder is null ? feeds : new KeptFeeds(folder), truth, labels, data)
         {
             Preprocessing = folder?.Preprocessing,
+            Unread = feeds is ArrayFeeds { Unread: { Count: > 0 } unread } ? unread : null,
         };
     }
 

@@ -97,11 +97,14 @@ internal sealed class Bench : IDisposable
     /// <summary>Where that loss lies; null where there is none, or too few samples.</summary>
     public MetricInterval? DropIntervalOf(Judged told) => DropOf(told) is null ? null : Baseline.DropOf(told);
 
+    /// <summary>How exactly the figure that decides should be known, in its unit.</summary>
+    public double AskedPrecision => Precision.Asked(Baseline.Original.Figure, _settings.MaximumDrop);
+
     /// <summary>What to say where too few samples report to tell a variant's figure as exactly as asked; null where enough do.</summary>
     public string? LackingOf(VariantReport variant)
     {
         var (figure, samples) = (Baseline.Original.Figure, Baseline.Split.Report.Count);
-        var asked = Precision.Asked(figure, _settings.MaximumDrop);
+        var asked = AskedPrecision;
         var title = Threshold.Lowered(figure.Title());
         return variant.Drop is not null
             ? Precision.Lacking($"what is lost of {title}", figure.Unit, variant.DropInterval, samples, asked)

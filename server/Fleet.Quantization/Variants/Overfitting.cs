@@ -35,7 +35,9 @@ internal sealed class Overfitting(
         var told = Tell(made);
         if (!Contradicts(made.Judged, told))
             return new ToldModel(made, Reaching(told, made.Judged.Figure.Value), Overfitted: false, []);
-        var contradiction = $"On the samples that chose it {Shown(made.Judged)}, on others {Shown(told)}";
+        var contradiction = bench.DropOf(told) is { } drop
+            ? $"On the samples that chose it {Lost(told, made.Judged.Loss - bench.Baseline.Selected.Loss)}, on others {Lost(told, drop)}"
+            : $"On the samples that chose it {Shown(made.Judged)}, on others {Shown(told)}";
         if (made.Techniques.Count > 0 || made.Calibrator != source.Calibrator)
         {
             var plain = Plain(made, returned, wanted.Scheme, source,
@@ -76,8 +78,8 @@ internal sealed class Overfitting(
     {
         var split = bench.Baseline.Split;
         if (!split.IsHeldOut || told.Interval is not { } interval || !double.IsFinite(chosen.Figure.Value)) return false;
-        // A share is known no better than that, however alike the samples are.
-        var least = told.Figure.Unit == Units.Ratio ? bench.Baseline.RuleOfThree : 0;
+        // A share is known no better than that, however alike the samples are; of other figures what is less than was asked means nothing.
+        var least = told.Figure.Unit == Units.Ratio ? bench.Baseline.RuleOfThree : bench.DropOf(told) is null ? 0 : bench.AskedPrecision;
         // Against labels the losses are compared: one half may be the harder for the float model too.
         return bench.DropOf(told) is { } drop && bench.DropIntervalOf(told) is { } lost
             ? Contradicts(chosen.Loss - bench.Baseline.Selected.Loss, drop, lost.Low, lost.High, MetricDirection.Lower,
@@ -110,6 +112,10 @@ internal sealed class Overfitting(
     }
 
     private Judged Tell(ControlledModel made) => bench.Tell(made.Model, wanted.Scheme.Name, settings, cancellationToken);
+
+    private static string Lost(Judged judged, double loss)
+        => $"{Threshold.Lowered(judged.Figure.Title())} is {Units.Text(Math.Abs(loss), judged.Figure.Unit)} "
+            + $"{(loss < 0 ? "better" : "worse")} than the float model's";
 
     private static string Shown(Judged judged)
         => $"{Threshold.Lowered(judged.Figure.Title())} is {Units.Text(Math.Round(judged.Figure.Value, 3), judged.Figure.Unit)}";

@@ -131,6 +131,9 @@ public sealed record SampleSource(string From, int Count)
     /// <summary>How pictures and sound became inputs, each part that was used; absent for arrays.</summary>
     public Preprocessing? Preprocessing { get; init; }
 
+    /// <summary>Names of arrays in it that are neither inputs nor labels of the task; absent where there are none.</summary>
+    public IReadOnlyList<string>? Unread { get; init; }
+
     /// <summary>True when they were made up.</summary>
     [JsonIgnore] public bool IsMadeUp => From == Synthetic;
 }

@@ -96,9 +96,32 @@ public sealed class OwnModelTests : IDisposable
         {
             await File.WriteAllTextAsync(path,
                 JsonSerializer.Serialize(recipe with { Variants = [changed] }, FleetJson.Indented.QuantizationRecipe));
-            Assert.Equal(1, await _fleet.RunAsync("models", "quantize", Model(), "--recipe", path, "--out", _folder["again"]));
+            var asked = await File.ReadAllTextAsync(path);
+            Assert.Equal(1, await _fleet.RunAsync("models", "quantize", Model(), "--recipe", path, "--out", _folder["first"]));
             Assert.Contains(said, _fleet.Error, StringComparison.Ordinal);
+            // What the recipe says, and the files that it speaks of, are as they were.
+            Assert.Equal(asked, await File.ReadAllTextAsync(path));
+            Assert.Equal(one.Sha256, Convert.ToHexStringLower(
+                System.Security.Cryptography.SHA256.HashData(await File.ReadAllBytesAsync(_folder["first", one.Id + ".onnx"]))));
         }
+    }
+
+    [Fact]
+    public async Task What_is_read_is_never_written_over()
+    {
+        Directory.CreateDirectory(_folder["out"]);
+        foreach (var name in (string[])["x64-int8-dynamic.onnx", "report.json"])
+        {
+            File.Copy(Model(), _folder["out", name], overwrite: true);
+            var before = await File.ReadAllBytesAsync(_folder["out", name]);
+            Assert.Equal(1, await _fleet.RunAsync("models", "quantize", _folder["out", name], "--profile", "x64", "--scheme",
+                "int8-dynamic", "--out", _folder["out"]));
+            Assert.Contains($"{name} has a name that results have, and would be lost", _fleet.Error, StringComparison.Ordinal);
+            Assert.Equal(before, await File.ReadAllBytesAsync(_folder["out", name]));
+        }
+        Assert.Equal(1, await _fleet.RunAsync("models", "inspect", _folder["out", "x64-int8-dynamic.onnx"], "--reference", Model(),
+            "--validation", "synthetic", "--output", _folder["out", "x64-int8-dynamic.onnx"]));
+        Assert.Contains("exists and is no page, and would be lost", _fleet.Error, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -88,7 +88,7 @@ public sealed class VariantTablesTests
         using var output = new StringWriter { NewLine = "\n" };
         VariantTables.Write(
             new Shell(output, TextWriter.Null, outputIsTerminal: false, errorIsTerminal: false, width: 80, _ => null, TimeProvider.System),
-            Report(), folder["m.onnx"], folder.Path);
+            Report(), folder["m.onnx"], folder.Path, []);
         Assert.Contains("\njetson-fp16.onnx in the same folder: not of this run, nor in its report.\n", output.ToString(),
             StringComparison.Ordinal);
     }
@@ -98,7 +98,7 @@ public sealed class VariantTablesTests
         using var output = new StringWriter { NewLine = "\n" };
         VariantTables.Write(
             new Shell(output, TextWriter.Null, outputIsTerminal, errorIsTerminal: false, width: 80, _ => null, TimeProvider.System),
-            report, "m.onnx", "v");
+            report, "m.onnx", "v", []);
         return Regex.Replace(output.ToString(), @"\e\[[0-9;]*m", "").Split('\n', StringSplitOptions.TrimEntries);
     }
 

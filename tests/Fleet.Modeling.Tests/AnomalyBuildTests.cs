@@ -127,12 +127,12 @@ public sealed class AnomalyBuildTests : IDisposable
         float[] Scores(Microsoft.ML.OnnxRuntime.InferenceSession session)
             => ModelOutputs.Of(session, samples.Feeds("input"), TestContext.Current.CancellationToken).Values;
         // A quarter of the threshold calls most normal samples anomalies: no ranking shows it.
-        var wrong = threshold.Moved(OnnxFile.Load(path), 0.25f)!;
+        var wrong = threshold.Moved(OnnxFile.Load(path), 0.25f).Model!;
         using var shifted = OnnxRuntimeSession.Open(wrong, "shifted");
         var (before, after) = (Scores(student), Scores(shifted));
         Assert.Equal(before.Select(score => score * 4), after, (one, other) => Math.Abs(one - other) < 1e-3 * one);
         Assert.True(after.Count(AnomalyTask.IsAnomaly) > 5 + before.Count(AnomalyTask.IsAnomaly));
-        using var back = OnnxRuntimeSession.Open(threshold.Moved(wrong, 4)!, "back");
+        using var back = OnnxRuntimeSession.Open(threshold.Moved(wrong, 4).Model!, "back");
         Assert.Equal(before.Count(AnomalyTask.IsAnomaly), Scores(back).Count(AnomalyTask.IsAnomaly));
     }
 

@@ -187,10 +187,11 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
             ? new FusedModel(made, [], here ? Unfused(wanted, file, settings) : [])
             : Shrunk(here ? Fused(made, wanted, file, settings) : new FusedModel(made, [], []), wanted, file, settings);
         progress.Report(0, "judging on the samples that chose nothing");
+        var overfitting = new Overfitting(bench, wanted, source, settings, cancellationToken);
         var honest = request.Fixed is { } choices
             ? new ToldModel(made, bench.Tell(made.Model, scheme.Name, settings, cancellationToken), Overfitted: false,
                 [choices.Compared(empty with { Artifact = Artifacts.Reference(file), Data = Artifacts.DataOf(file) })])
-            : new Overfitting(bench, wanted, source, settings, cancellationToken).Told(fused.Model, fused.Returned);
+            : overfitting.Told(fused.Model, fused.Returned);
         if (!ReferenceEquals(honest.Model, fused.Model))
         {
             Save(honest.Model.Model, scheme, file);
@@ -199,7 +200,7 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
         var (judged, alarms) = (honest.Judged, (FalsePositives?)null);
         if (request.Threshold is { } threshold)
         {
-            honest = WithOwn(honest, threshold, scheme, file, settings);
+            honest = WithOwn(honest, threshold, overfitting, scheme, file, settings);
             using var session = OnnxRuntimeSession.Open(file, settings);
             (judged, alarms) = (honest.Judged, threshold.Rate(session));
         }
@@ -274,23 +275,16 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
         return constant.ObjectionTo(session);
     }
 
-    /// <summary>The variant with a threshold of its own, judged again; as it is where its graph has none to move, which is said.</summary>
-    private ToldModel WithOwn(
-        ToldModel honest, OwnThreshold threshold, IQuantizationScheme scheme, string file, RuntimeSettings settings)
+    /// <summary>The variant with a threshold of its own, judged again; as it is where there is none to move it to, which is said.</summary>
+    private ToldModel WithOwn(ToldModel honest, OwnThreshold threshold, Overfitting overfitting, IQuantizationScheme scheme, string file,
+        RuntimeSettings settings)
     {
         float end;
         using (var session = OnnxRuntimeSession.Open(file, settings)) end = threshold.End(session);
-        if (threshold.Moved(honest.Model.Model, end) is not { } moved)
-            return honest with
-            {
-                Reasons = [.. honest.Reasons, "It has the float model's threshold: its score is no quotient by a constant any more."],
-            };
+        var (moved, hindrance) = threshold.Moved(honest.Model.Model, end);
+        if (moved is null) return honest with { Reasons = [.. honest.Reasons, $"It has the float model's threshold: {hindrance}"] };
         Save(moved, scheme, file);
-        return honest with
-        {
-            Model = honest.Model with { Model = moved },
-            Judged = bench.Tell(moved, scheme.Name, settings, cancellationToken),
-        };
+        return overfitting.Again(honest, moved);
     }
 
     /// <summary>Why normal samples that it calls anomalies speak against a variant; null where they do not, and of other tasks.</summary>

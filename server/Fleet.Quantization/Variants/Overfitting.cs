@@ -51,6 +51,16 @@ internal sealed class Overfitting(
     }
 
     /// <summary>
+    /// The figures anew, on both parts of the samples, of what something was changed in that neither of them chose, such as its threshold.
+    /// </summary>
+    public ToldModel Again(ToldModel told, ModelProto changed)
+    {
+        var made = told.Model with { Model = changed, Judged = bench.Compare(changed, wanted.Scheme.Name, settings, cancellationToken) };
+        var judged = Tell(made);
+        return told with { Model = made, Judged = told.Overfitted ? judged : Reaching(judged, made.Judged.Figure.Value) };
+    }
+
+    /// <summary>
     /// The figures with an interval that reaches what the samples that chose say, where they say less: that is, if anything, too good.
     /// </summary>
     internal static Judged Reaching(Judged told, double chosen) => told with

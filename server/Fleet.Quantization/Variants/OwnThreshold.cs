@@ -1,3 +1,4 @@
+using System.Globalization;
 using Fleet.Contracts.Builds;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
@@ -18,19 +19,19 @@ internal sealed record OwnThreshold(string Key, Func<InferenceSession, float> En
     /// <summary>Room for the last bit of a division: the sample that the threshold was found by is not above it.</summary>
     private const float Room = 1 + 1e-6f;
 
-    /// <summary>
-    /// The model with scores divided by <paramref name="end"/> as well; null where its score is no quotient by a constant.
-    /// </summary>
-    public ModelProto? Moved(ModelProto model, float end)
+    private const string NoQuotient = "its score is no quotient by a constant any more.";
+
+    /// <summary>The model with scores divided by <paramref name="end"/> as well; null, and a sentence why, where that cannot be.</summary>
+    public (ModelProto? Model, string? Hindrance) Moved(ModelProto model, float end)
     {
-        if (!float.IsFinite(end) || end <= 0) return null;
+        if (!float.IsFinite(end) || end <= 0) return (null, Useless(end));
         var moved = model.Clone();
         var graph = new OnnxGraph(moved);
         var last = graph.ProducerOf(moved.Graph.Output[0].Name);
         while (last is { OpType: "Cast" or "Identity" }) last = graph.ProducerOf(last.Input[0]);
         if (last is not { OpType: "Div" } || graph.Constant(last.Input[1]) is not { } old || old.Elements() != 1
             || !(old.Is(DataType.Float) || old.Is(DataType.Float16)))
-            return null;
+            return (null, NoQuotient);
         var threshold = old.ToSingles()[0] * end * Room;
         var name = "threshold_of_variant";
         while (graph.Names.Contains(name)) name += "_";
@@ -39,21 +40,18 @@ internal sealed record OwnThreshold(string Key, Func<InferenceSession, float> En
         {
             var half = (Half)threshold;
             if ((float)half < threshold) half = Half.BitIncrement(half);
-            if (!Half.IsFinite(half) || half <= Half.Zero) return null;
             (value, threshold) = (Tensors.Of(name, [half], [.. old.Dims]), (float)half);
         }
-        else
-        {
-            if (!float.IsFinite(threshold) || threshold <= 0) return null;
-            value = Tensors.Of(name, [threshold], [.. old.Dims]);
-        }
+        else value = Tensors.Of(name, [threshold], [.. old.Dims]);
+        // As the graph would hold it, which 16 bits may not.
+        if (!float.IsFinite(threshold) || threshold <= 0) return (null, Useless(end));
         if (graph.OnlyConsumerOf(old.Name) is not null && moved.Graph.Initializer.FirstOrDefault(one => one.Name == old.Name) is { } unused)
             moved.Graph.Initializer.Remove(unused);
         moved.Graph.Initializer.Add(value);
         last.Input[1] = name;
         foreach (var entry in moved.MetadataProps.Where(entry => entry.Key == Key))
-            entry.Value = threshold.ToString("R", System.Globalization.CultureInfo.InvariantCulture);
-        return moved;
+            entry.Value = threshold.ToString("R", CultureInfo.InvariantCulture);
+        return (moved, null);
     }
 
     /// <summary>
@@ -68,4 +66,7 @@ internal sealed record OwnThreshold(string Key, Func<InferenceSession, float> En
         => variant - original <= Math.Max(maximumDrop, 1.0 / Math.Max(1, normal)) + 1e-9 ? null : FormattableString.Invariant(
             $"It calls {100 * variant:0.##} % of {normal} normal samples anomalies, and the float model {100 * original:0.##} %; ")
             + FormattableString.Invariant($"{100 * maximumDrop:0.##} points more are allowed (quantization.maximumDrop).");
+
+    private static string Useless(float end) => FormattableString.Invariant(
+        $"its own normal samples end at {end} times that, which no threshold of its graph can be.");
 }

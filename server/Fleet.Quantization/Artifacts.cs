@@ -22,7 +22,7 @@ internal static class Artifacts
     /// <exception cref="InvalidDataException">One is missing, or named outside the model's folder.</exception>
     public static IReadOnlyList<ArtifactReference> WeightsOf(string modelPath)
         => [
-            .. ExternalData.FilesOf(OnnxFile.Parse(File.ReadAllBytes(modelPath), Path.GetFileName(modelPath)), modelPath)
+            .. ExternalData.FilesOf(modelPath)
                 .Select(file => Reference(file) with { Name = Path.GetRelativePath(Path.GetDirectoryName(modelPath)!, file) })
                 .OrderBy(file => file.Name, StringComparer.Ordinal),
         ];

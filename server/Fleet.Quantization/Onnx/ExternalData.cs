@@ -12,6 +12,9 @@ internal static partial class ExternalData
     /// <summary>Most bytes of weights of one model: a small file may name any number of parts of a large one.</summary>
     public const long MaximumBytes = 64L << 30;
 
+    /// <summary>The key that names a tensor's file, as it stands in the model's bytes.</summary>
+    private static ReadOnlySpan<byte> Location => "location"u8;
+
     /// <summary>Reads every such tensor of <paramref name="model"/> into it; what several share is read once.</summary>
     /// <exception cref="InvalidDataException">A file is missing, too short, or named outside the model's folder.</exception>
     public static void ReadInto(ModelProto model, string modelPath)
@@ -35,13 +38,31 @@ internal static partial class ExternalData
         }
     }
 
-    /// <summary>The files, whole paths, that hold weights of a model which was not read into yet.</summary>
+    /// <summary>The files, whole paths, that hold weights of the model at <paramref name="modelPath"/>.</summary>
     /// <exception cref="InvalidDataException">One is missing, or named outside the model's folder.</exception>
-    public static IReadOnlyList<string> FilesOf(ModelProto model, string modelPath)
-        => [.. TensorsOf(model).Where(IsApart).Select(tensor => PartOf(tensor, FolderOf(modelPath)).Path).Distinct()];
+    public static IReadOnlyList<string> FilesOf(string modelPath) => !MayNameFiles(modelPath) ? []
+        : [.. TensorsOf(OnnxFile.Read(modelPath)).Where(IsApart).Select(tensor => PartOf(tensor, FolderOf(modelPath)).Path).Distinct()];
 
     /// <summary>Bytes of the weights that lie in a model itself.</summary>
     public static long BytesOf(ModelProto model) => TensorsOf(model).Sum(tensor => (long)tensor.RawData.Length);
+
+    /// <summary>
+    /// False for a model whose bytes name no file: to look for the key of a place costs no memory, and to read all of its weights does.
+    /// </summary>
+    private static bool MayNameFiles(string modelPath)
+    {
+        using var file = File.OpenRead(modelPath);
+        var (window, kept) = (new byte[1 << 16], 0);
+        while (file.Read(window, kept, window.Length - kept) is > 0 and var read)
+        {
+            var seen = window.AsSpan(0, kept + read);
+            if (seen.IndexOf(Location) >= 0) return true;
+            // What begins at the end of one window ends in the next.
+            kept = Math.Min(seen.Length, Location.Length - 1);
+            seen[^kept..].CopyTo(window);
+        }
+        return false;
+    }
 
     private static bool IsApart(TensorProto tensor) => tensor.DataLocation == DataLocation.External;
 

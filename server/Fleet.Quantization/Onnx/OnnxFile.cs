@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Fleet.Platform;
 using Fleet.Quantization.Onnx.Protos;
 using Google.Protobuf;
@@ -33,19 +34,18 @@ internal static class OnnxFile
             throw new InvalidDataException(
                 $"{Path.GetFileName(path)} is larger than {MaximumBytes:N0} bytes, the most one ONNX file can hold; keep its weights in a "
                     + "file beside it (external data).");
-        var model = Parse(File.ReadAllBytes(path), Path.GetFileName(path));
+        var model = Read(path);
         ExternalData.ReadInto(model, path);
         NodeOrder.Sort(model.Graph);
         return model;
     }
 
     /// <summary>Reads a model from memory; <paramref name="name"/> is for messages.</summary>
-    public static ModelProto Parse(byte[] bytes, string name)
+    public static ModelProto Parse(ReadOnlySpan<byte> bytes, string name)
     {
         ModelProto model;
         try
         {
-            // Weights are shared with the file's bytes, not copied.
             model = ModelProto.Parser.ParseFrom(bytes);
         }
         catch (InvalidProtocolBufferException e)
@@ -96,7 +96,29 @@ internal static class OnnxFile
     /// <summary>The bytes of a model's file and of those that hold its weights.</summary>
     /// <exception cref="InvalidDataException">The file is not an ONNX model.</exception>
     public static long BytesOf(string path)
-        => LengthOf(path) + ExternalData.FilesOf(Parse(File.ReadAllBytes(path), Path.GetFileName(path)), path).Sum(LengthOf);
+        => LengthOf(path) + ExternalData.FilesOf(path).Sum(LengthOf);
+
+    /// <summary>
+    /// Reads a model without the files beside it. Weights are copied out of its bytes, which lie where they go back to the system
+    /// at once: as an array they waited, as large as the model, until garbage was next collected.
+    /// </summary>
+    internal static unsafe ModelProto Read(string path)
+    {
+        using var file = File.OpenHandle(path);
+        var length = (int)Math.Min(RandomAccess.GetLength(file), MaximumBytes);
+        var memory = NativeMemory.Alloc((nuint)length);
+        try
+        {
+            var bytes = new Span<byte>(memory, length);
+            var read = 0;
+            while (read < length && RandomAccess.Read(file, bytes[read..], read) is > 0 and var more) read += more;
+            return Parse(bytes[..read], Path.GetFileName(path));
+        }
+        finally
+        {
+            NativeMemory.Free(memory);
+        }
+    }
 
     /// <summary>Of what a link leads to, the length of the file.</summary>
     private static long LengthOf(string path) => (File.ResolveLinkTarget(path, returnFinalTarget: true) as FileInfo ?? new(path)).Length;

@@ -33,6 +33,8 @@ internal sealed record PreparedModel(ModelProto Model)
         try
         {
             OnnxFile.Save(source, plain, largest);
+            // Of what was given no more than its notes are looked at from here on.
+            source.Graph.Initializer.Clear();
             // Level basic folds and removes but keeps to standard operators; higher levels bind the file to this processor.
             OnnxRuntimeSession.SaveOptimized(plain, folded, GraphOptimizationLevel.ORT_ENABLE_BASIC, name: path, largest: largest);
             var model = OnnxFile.Load(folded);

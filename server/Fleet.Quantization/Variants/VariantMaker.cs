@@ -74,9 +74,9 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
         var floatFile = Path.Combine(request.OutputFolder, FloatScheme + ".onnx");
         try
         {
+            using var mapped = new MappedWeights(model.Model, Path.Combine(request.OutputFolder, "weights.mapped"));
             var stored = StoredOnce.Of(model.Model);
             OnnxFile.Save(stored, floatFile, request.LargestFile);
-            using var mapped = new MappedWeights(stored, Path.Combine(request.OutputFolder, "weights.mapped"));
             using var bench = new Bench(floatFile, stored, request, _machine, cancellationToken);
             Confirm(request.ModelPath, bench.Baseline, cancellationToken);
             return Make(model, bench, request, progress, cancellationToken);

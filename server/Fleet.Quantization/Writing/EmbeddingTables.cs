@@ -78,13 +78,15 @@ internal static class EmbeddingTables
             var product = tied.GetValueOrDefault(table.Name);
             if (keptFloat.Contains(product?.Product.Node.Output[0] ?? OperatorOf(table, graph))) continue;
             var byRow = product is { Axis: 0 };
-            var quantized = ChannelWeights.Of(table.ToSingles(), table.Dims, axis: byRow ? 0 : 1,
-                product is not null && maySaturate ? UnsaturatedScales.Of(product.Product) : null);
+            var quantized = product is null
+                ? RoundedOnce.Of(table, nameof(EmbeddingTables), () => ChannelWeights.Of(table.ToSingles(), table.Dims, axis: 1))
+                : ChannelWeights.Of(table.ToSingles(), table.Dims, axis: byRow ? 0 : 1,
+                    maySaturate ? UnsaturatedScales.Of(product.Product) : null);
             var (integers, scales) = (Free($"{table.Name}_int8"), Free($"{table.Name}_scale"));
             model.Graph.Initializer.Remove(table);
             model.Graph.Initializer.Add(byRow && unsigned
                 ? Tensors.Of(integers, Array.ConvertAll(quantized.Values, value => (byte)(value + QdqWriter.UnsignedZero)), [.. table.Dims])
-                : Tensors.Of(integers, quantized.Values, [.. table.Dims]));
+                : Tensors.Over(integers, quantized.Values, [.. table.Dims]));
             model.Graph.Initializer.Add(Tensors.Of(scales, quantized.Scales, quantized.Scales.Length));
             foreach (var gather in graph.ConsumersOf(table.Name))
             {

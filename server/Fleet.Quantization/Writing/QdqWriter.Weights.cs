@@ -90,7 +90,7 @@ internal sealed partial class QdqWriter
         if (_form.UnsignedWeights)
             return Constant(Tensors.Of(NewName("w"), Array.ConvertAll(values, value => (byte)(value + UnsignedZero)), extents));
         var width = _form.Symmetric ? 8 : StoredBits(bits);
-        if (width == 8) return Constant(Tensors.Of(NewName("w"), values, extents));
+        if (width == 8) return Constant(Tensors.Over(NewName("w"), values, extents));
         _written.Opset = Math.Max(_written.Opset, width == 2 ? Int2Opset : Int4Opset);
         var (perByte, mask) = (8 / width, (1 << width) - 1);
         var packed = new byte[(values.Length + perByte - 1) / perByte];

@@ -1,6 +1,7 @@
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
 using Fleet.Quantization.Tests.Models;
+using Google.Protobuf;
 using Microsoft.ML.OnnxRuntime;
 
 namespace Fleet.Quantization.Tests.Onnx;
@@ -24,6 +25,27 @@ public sealed class MappedWeightsTests
             Assert.Equal(own, Answer(model));
             Assert.Equal(own, Answer(model.Clone()));
         }
+    }
+
+    /// <summary>Opening a model gives their memory back, and the model may outlive the file's name.</summary>
+    [Fact]
+    public void Mapped_weights_are_read_again_as_they_were()
+    {
+        using var folder = new ScratchFolder();
+        var model = Product(step: 1);
+        float[] own = model.Graph.Initializer[0].ToSingles();
+        var copy = model.Clone();
+        using (new MappedWeights(model, folder.File("weights.mapped")))
+        {
+            for (var again = 0; again < 3; again++)
+            {
+                Assert.Equal(own, model.Graph.Initializer[0].ToSingles());
+                Assert.Equal(copy, model);
+                MappedWeights.Of(model);
+            }
+        }
+        Assert.Equal(own, model.Graph.Initializer[0].ToSingles());
+        Assert.Equal(copy.ToByteArray(), model.ToByteArray());
     }
 
     [Fact]

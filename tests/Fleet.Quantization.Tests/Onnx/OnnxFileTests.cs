@@ -82,6 +82,34 @@ public sealed class OnnxFileTests
         Assert.Equal(new FileInfo(folder.File("m.onnx")).Length, OnnxFile.BytesOf(folder.File("link.onnx")));
     }
 
+    /// <summary>The bytes of a model are searched for the name of a file, 64 KiB at a time.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(65_400)]
+    [InlineData(65_480)]
+    [InlineData(65_500)]
+    [InlineData(65_520)]
+    [InlineData(131_000)]
+    public void Bytes_of_a_model_count_its_files_wherever_they_are_named(int before)
+    {
+        using var folder = new ScratchFolder();
+        var path = External(folder, "weights.bin", 0, 16);
+        File.WriteAllBytes(folder.File("weights.bin"), new byte[16]);
+        var model = ModelProto.Parser.ParseFrom(File.ReadAllBytes(path));
+        var tensors = model.Graph.Initializer.ToArray();
+        model.Graph.Initializer.Clear();
+        var bytes = model.CalculateSize();
+        // Constants come in front of it, the last of them so long that the name moves by single bytes.
+        for (var more = 0; more < 40; more++)
+        {
+            var (padded, pad) = (model.Clone(), new byte[Math.Max(1, before - bytes + more)]);
+            padded.Graph.Initializer.Add(Tensors.Of("pad", pad, pad.Length));
+            padded.Graph.Initializer.AddRange(tensors);
+            File.WriteAllBytes(path, padded.ToByteArray());
+            Assert.Equal(new FileInfo(path).Length + 16, OnnxFile.BytesOf(path));
+        }
+    }
+
     [Fact]
     public void Missing_or_short_weights_are_refused_by_the_tensors_name()
     {

@@ -190,6 +190,20 @@ internal sealed class Bench : IDisposable
         return WithCosts(scores, file, session, settings, cancellationToken);
     }
 
+    /// <summary>Times a file beside the float model.</summary>
+    public void Time(string id, string file, RuntimeSettings settings, CancellationToken cancellationToken)
+    {
+        using var session = OnnxRuntimeSession.Open(file, settings);
+        Clock.Add(id, TimedOnce(session, file, settings, cancellationToken));
+    }
+
+    /// <summary>The figures with what else running a file costs on this machine.</summary>
+    public Scores CostsOf(Scores scores, string file, CancellationToken cancellationToken)
+    {
+        using var session = OnnxRuntimeSession.Open(file, OnnxRuntimeSession.Plain);
+        return WithCosts(scores, file, session, OnnxRuntimeSession.Plain, cancellationToken);
+    }
+
     /// <summary>A variant in ONNX Runtime as it is when nothing is set, beside what was told of it.</summary>
     /// <param name="variant">The variant.</param>
     /// <param name="file">Its file.</param>

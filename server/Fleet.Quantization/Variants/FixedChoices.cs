@@ -99,6 +99,10 @@ internal sealed class FixedChoices
         };
     }
 
+    /// <summary>True where <paramref name="file"/>, and that of its weights, are those of the recipe for a variant.</summary>
+    public bool IsMade(string id, string file) => _variants.TryGetValue(id, out var one)
+        && Artifacts.Reference(file).Sha256 == one.Sha256 && Artifacts.DataOf(file)?.Sha256 == one.DataSha256;
+
     /// <summary>Whether the files are those of the recipe, and what to look at where they are not.</summary>
     public string Compared(VariantReport made) => Differs(made) is { } difference
         ? $"Made again by its recipe, and {difference}"

@@ -4,10 +4,6 @@ using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Validation;
 using Fleet.Quantization.Choice;
 using Fleet.Quantization.Estimates;
-using Fleet.Quantization.Onnx;
-using Fleet.Quantization.Onnx.Protos;
-using Fleet.Quantization.Writing;
-using DataType = Fleet.Quantization.Onnx.Protos.TensorProto.Types.DataType;
 
 namespace Fleet.Quantization.Variants;
 
@@ -24,7 +20,7 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
     private readonly string _floatId = VariantMaker.FloatIdOf(profile);
     private readonly bool _here = bench.IsHere(profile);
     private readonly CostModel _costs = new(profile, bench.Timed);
-    private readonly Lazy<ModelProto?> _halved = new(() => HalvedOf(bench, request.ModelPath));
+    private readonly FloatFallback _float = new(VariantMaker.FloatIdOf(profile), bench, request, bench.IsHere(profile));
     private readonly EstimateCorrections _corrections = new(profile.Name, EstimateVersion.Of(profile), request.Measured);
     private double? _floatCost;
 
@@ -163,27 +159,13 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
         };
     }
 
-    /// <summary>
-    /// The float model with weights of 16 bits, where it was given so and is larger now that they are floats; null elsewhere. It answers
-    /// as it did: the runtime makes floats of them when it loads it.
-    /// </summary>
-    private ModelProto? Halved => _halved.Value;
-
-    private static ModelProto? HalvedOf(Bench bench, string given)
-    {
-        var bytes = bench.Baseline.Bytes;
-        if (bytes <= OnnxFile.BytesOf(given) || bytes > OnnxFile.MaximumBytes) return null;
-        return Scopes.Of(OnnxFile.Load(given).Graph).Any(graph => graph.Initializer.Any(tensor => tensor.Is(DataType.Float16)))
-            ? KeptWeights.HalvedExactly(OnnxFile.Load(bench.FloatFile)) : null;
-    }
-
     private Candidate FloatCandidate()
     {
         var scores = bench.Float(_here, cancellationToken);
-        return new Candidate(_floatId, Halved?.CalculateSize() ?? bench.Baseline.Bytes, bench.Baseline.Original.Figure)
+        return new Candidate(_floatId, _float.Bytes, bench.Baseline.Original.Figure)
         {
             IsFloat = true,
-            GivenBytes = OnnxFile.BytesOf(request.ModelPath),
+            GivenBytes = _float.GivenBytes,
             Speed = RelativeSpeed.Original,
             LatencyP95 = scores.Latency?.P95,
             MemoryBytes = scores.PeakMemoryBytes,
@@ -195,7 +177,9 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
     private VariantReport FloatVariant(bool alone)
     {
         var file = Path.Combine(request.OutputFolder, _floatId + ".onnx");
-        OnnxFile.Save(Halved ?? OnnxFile.Load(bench.FloatFile), file, request.LargestFile);
+        var (isGiven, reasons) = _float.Write(file, cancellationToken);
+        var (scores, speed) = (bench.Float(_here, cancellationToken), isGiven ? bench.Clock.SpeedOf(_floatId) : null);
+        if (speed is not null) scores = Bench.WithTime(bench.CostsOf(scores, file, cancellationToken), bench.Clock.Of(_floatId));
         var data = Artifacts.DataOf(file);
         return new VariantReport
         {
@@ -205,22 +189,22 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
             Artifact = Artifacts.Reference(file),
             Data = data,
             Runtime = profile.Runtime,
-            Scores = bench.Float(_here, cancellationToken),
+            Scores = scores,
             Travelling = bench.Baseline.Original.Travelling is { } figures
                 ? new Scores { Metrics = figures, Samples = bench.Baseline.Travelling!.Count }
                 : null,
             Closeness = bench.Baseline.Original.Closeness,
             FalsePositives = request.Threshold?.Rate(bench.Baseline.Session),
             Drop = bench.DropOf(bench.Baseline.Original),
-            SpeedUp = _here ? 1 : null,
+            SpeedUp = speed?.Value ?? (_here ? 1 : null),
+            SpeedUpInterval = speed is null ? null : new MetricInterval(SpeedUp, speed.Low, speed.High),
             Accepted = true,
             Chosen = true,
             Reasons = [
                 alone ? "The float model itself: no variant was made."
                     : "The float model itself: no variant is both good enough and better by the goal.",
                 .. data is null ? Array.Empty<string>() : [VariantReasons.InTwoFiles(data)],
-                .. Halved is null ? Array.Empty<string>() : ["Its weights have 16 bits in the file, as they were given; the runtime makes "
-                    + "floats of them when it loads it."],
+                .. reasons,
                 .. OrtOf(profile.Runtime, _floatId) is { } other ? [other] : Array.Empty<string>(),
             ],
         };

@@ -75,7 +75,9 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
         try
         {
             using var mapped = new MappedWeights(model.Model, Path.Combine(request.OutputFolder, "weights.mapped"));
-            var stored = StoredOnce.Of(model.Model);
+            // Types of values in between are inferred again at load.
+            var stored = StoredOnce.Of(model.Model).Clone();
+            stored.Graph.ValueInfo.Clear();
             OnnxFile.Save(stored, floatFile, request.LargestFile);
             using var bench = new Bench(floatFile, stored, request, _machine, cancellationToken);
             Confirm(request.ModelPath, bench.Baseline, cancellationToken);

@@ -29,9 +29,9 @@ internal static class AutoBenchmark
         using var folder = new TemporaryFolder();
         var text = new StringBuilder($"""
             Specs of `deploy/examples` as they are, and with `teacher` and `student` searched in their place (`auto`), with {Minutes}
-            minutes of processor time for search and training and as many bytes as the other's 8-bit file has; GunPoint and BasicMotions by
-            hand as in small-data. Both are judged on the same test samples, which chose nothing; the 8-bit file on those of them that chose none of
-            its settings. Processor time is that of the whole build, the profile x64 alone.
+            minutes of processor time for search and training and as many bytes as the other's 8-bit file has; GunPoint and
+            BasicMotions by hand as in small-data. Both are judged on the same test samples, which chose nothing; the 8-bit file on
+            those of them that chose none of its settings. Processor time is that of the whole build, the profile x64 alone.
 
             | data | | network | student | 95 % | int8 | bytes of int8 | CPU minutes |
             |---|---|---|---:|---|---:|---:|---:|

@@ -48,6 +48,12 @@ public sealed partial class BuildSpecRulesTests
                 Student = spec.Student! with { Family = "gru" },
                 QuantizationAware = new QuantizationAwareSpec { Method = "qat" },
             }, "quantizationAware knows no recurrent layers, which static int8 leaves float"),
+        ["grid of kernels over words"] = (
+            spec => Text(spec, new TextSpec()) with
+            {
+                Student = spec.Student! with { Family = "text-cnn" },
+                QuantizationAware = new QuantizationAwareSpec { Method = "qat" },
+            }, "quantizationAware does not compute 'text-cnn' as its file does"),
         ["grid where samples have several labels"] = (
             spec => Data(spec, data => data with { Task = ModelTask.MultiLabel }) with
             {

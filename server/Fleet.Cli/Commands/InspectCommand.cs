@@ -13,7 +13,10 @@ namespace Fleet.Cli.Commands;
 /// <summary><c>fleet models inspect</c>: what each layer of a variant costs, beside its float model.</summary>
 internal static class InspectCommand
 {
-    private const string PageBegin = "<!doctype html>";
+    /// <summary>What stands in the title of a page, and in its first bytes.</summary>
+    private const string PageTitle = ": layer by layer</title>";
+
+    private const int TitleWithin = 4_096;
 
     public static Command Create(Shell shell)
     {
@@ -95,16 +98,16 @@ internal static class InspectCommand
         if (!Directory.Exists(Path.GetDirectoryName(file)))
             throw new FleetException($"--output {file}: there is no folder {Path.GetDirectoryName(file)}.");
         if (File.Exists(file) && !IsPage(file))
-            throw new FleetException($"--output {file} exists and is no page, and would be lost: name another file.");
+            throw new FleetException($"--output {file} exists and is no page of 'inspect', and would be lost: name another file.");
         return file;
     }
 
     private static bool IsPage(string file)
     {
         using var opened = File.OpenRead(file);
-        var begin = new byte[PageBegin.Length];
+        var begin = new byte[TitleWithin];
         var read = opened.ReadAtLeast(begin, begin.Length, throwOnEndOfStream: false);
-        return read == 0 || Encoding.ASCII.GetString(begin, 0, read) == PageBegin;
+        return read == 0 || Encoding.UTF8.GetString(begin, 0, read).Contains(PageTitle, StringComparison.Ordinal);
     }
 
     private static async Task<InspectionReport> RunAsync(

@@ -297,8 +297,9 @@ internal static class QuantizeCommand
             if (request.Recipe is null && BuildSpecRules.ProblemsOf(request.Quantization) is { Count: > 0 } problems)
                 throw new FleetException(problems) { Code = ExitCode.Usage };
             var folder = Path.GetFullPath(parsed.GetRequiredValue(output));
-            ResultFolder.Spare(folder, name => Reports.Contains(name) || targets.Any(profile
-                    => name.StartsWith(profile.Name + '-', StringComparison.Ordinal)),
+            var made = request.Recipe?.Spec.Profiles ?? request.Quantization.Profiles;
+            ResultFolder.Spare(folder, name => Reports.Contains(name)
+                    || made.Any(profile => name.StartsWith(profile + '-', StringComparison.Ordinal)),
                 request.Source.Onnx, request.Source.Calibration, request.Source.Validation, request.Source.ValidationLabels);
             var most = (long)(parsed.GetValue(memory) * 1e9 ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes * DefaultShare);
             var report = await RunAsync(shell, request, folder, most, cancellationToken);

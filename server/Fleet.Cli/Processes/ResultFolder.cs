@@ -38,9 +38,9 @@ internal sealed class ResultFolder : IDisposable
     /// <exception cref="FleetException">One lies where a result may go.</exception>
     public static void Spare(string path, Func<string, bool> isResult, params IEnumerable<string?> inputs)
     {
-        var folder = Real(Path.TrimEndingDirectorySeparator(Path.GetFullPath(path)));
-        if (inputs.OfType<string>().FirstOrDefault(input => File.Exists(input)
-            && Real(Path.GetDirectoryName(Path.GetFullPath(input))!) == folder && isResult(Path.GetFileName(input))) is { } taken)
+        var folder = Real(path);
+        if (inputs.OfType<string>().Where(File.Exists).FirstOrDefault(input
+            => Path.GetDirectoryName(Real(input)) == folder && isResult(Path.GetFileName(Real(input)))) is { } taken)
             throw new FleetException(
                 $"{taken} has a name that results have, and would be lost: name another folder with --out, or give the file another name.");
     }
@@ -70,8 +70,15 @@ internal sealed class ResultFolder : IDisposable
         foreach (var folder in _made.Where(IsEmpty)) Directory.Delete(folder);
     }
 
-    private static string Real(string folder)
-        => Directory.Exists(folder) ? Directory.ResolveLinkTarget(folder, returnFinalTarget: true)?.FullName ?? folder : folder;
+    /// <summary>The whole path without links, as far as it exists.</summary>
+    private static string Real(string path)
+    {
+        var whole = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
+        return Path.GetDirectoryName(whole) is not { } parent ? whole
+            : new FileInfo(Path.Combine(Real(parent), Path.GetFileName(whole))) is { LinkTarget: not null } link
+                && link.ResolveLinkTarget(returnFinalTarget: true) is { } target ? Real(target.FullName)
+            : Path.Combine(Real(parent), Path.GetFileName(whole));
+    }
 
     private static bool IsEmpty(string folder) => Directory.Exists(folder) && !Directory.EnumerateFileSystemEntries(folder).Any();
 

@@ -28,7 +28,12 @@ internal static class SearchSpace
     /// <param name="data">The data.</param>
     /// <param name="onGrid">True where students are trained on in the integers of a scheme, which knows no recurrent layers.</param>
     public static IReadOnlyList<string> FamiliesFor(DataSet data, bool onGrid = false)
-        => [.. Taking(data).Where(family => family != "gru" || !onGrid && data.Training.SampleShape[^1] <= LongestRecurrence)];
+        => [.. Taking(data).Where(family => family switch
+        {
+            "gru" => !onGrid && data.Training.SampleShape[^1] <= LongestRecurrence,
+            "text-cnn" => !onGrid,
+            _ => true,
+        })];
 
     private static string[] Taking(DataSet data) => data.Training switch
     {

@@ -84,7 +84,8 @@ internal sealed class OperatorRanking(
     {
         var places = new Dictionary<string, int>();
         foreach (var (place, node) in from.Model.Graph.Graph.Node.Index()) places.TryAdd(node.OutputAt(0) ?? "", place);
-        string FirstOf(string[] group) => group.MinBy(output => places.GetValueOrDefault(output, int.MaxValue))!;
+        // What lies within another operator has no place, and none of the group that has one is float up to there.
+        string FirstOf(string[] group) => group.MinBy(output => places.GetValueOrDefault(output, -1))!;
         using var tail = Feeds is null ? null : TailRun.Over(from, Feeds, cancellationToken);
         return [
             .. groups.Select(group => (Outputs: group, First: FirstOf(group)))

@@ -112,6 +112,11 @@ internal sealed class CostModel(HardwareProfile profile, IFeedSource samples)
         return (constants, untaken);
     }
 
+    /// <summary>Operators whose outputs have no shape.</summary>
+    private static readonly HashSet<string> NoTensors = [
+        "SplitToSequence", "SequenceConstruct", "SequenceEmpty", "SequenceInsert", "SequenceErase", "SequenceMap", "Optional",
+    ];
+
     /// <summary>
     /// Writes the shapes of all values in branches of <c>If</c> beside them, each behind a 1, so that a single number's is not nothing; by
     /// name, what each is the shape of.
@@ -124,7 +129,8 @@ internal sealed class CostModel(HardwareProfile profile, IFeedSource samples)
             var front = Nodes.NewName("front", taken);
             branch.Initializer.Add(Tensors.Of(front, [0L], 1));
             foreach (var pair in AddShapesWithin(branch, taken)) shapes.Add(pair.Key, pair.Value);
-            foreach (var value in branch.Node.SelectMany(node => node.Output).Where(value => value.Length > 0).ToArray())
+            foreach (var value in branch.Node.Where(node => !NoTensors.Contains(node.OpType)).SelectMany(node => node.Output)
+                .Where(value => value.Length > 0).ToArray())
             {
                 var (wider, shape) = (Nodes.NewName("wider", taken), Nodes.NewName("shape", taken));
                 branch.Node.Add(Nodes.Node("Unsqueeze", [value, front], [wider]));

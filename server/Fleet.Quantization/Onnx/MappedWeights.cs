@@ -43,17 +43,18 @@ internal sealed class MappedWeights : IDisposable
         if (weights.Length == 0) return;
         var apart = new ModelProto { Graph = new GraphProto() };
         apart.Graph.Initializer.AddRange(weights.Select(bytes => new TensorProto { RawData = bytes }));
+        MappedPages? pages;
         try
         {
-            using var file = File.Create(_path);
-            ExternalData.MoveInto(file, Path.GetFileName(_path), apart);
+            using (var file = File.Create(_path)) ExternalData.MoveInto(file, Path.GetFileName(_path), apart);
+            pages = MappedPages.Of(_path);
         }
         catch
         {
             File.Delete(_path);
             throw;
         }
-        var (folder, pages) = (Path.GetDirectoryName(_path)!, MappedPages.Of(_path));
+        var folder = Path.GetDirectoryName(_path)!;
         if (pages is not null) Live[this] = pages;
         var places = weights.Zip(apart.Graph.Initializer)
             .ToDictionary(pair => (object)pair.First, pair => new Place(folder, pair.Second), ReferenceEqualityComparer.Instance);

@@ -66,7 +66,7 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
 
     /// <summary>True for weights of four bits that nobody asked for, where they are taken only if they turn out to be faster.</summary>
     public static bool LeavesOut(Wanted wanted, Bench bench, VariantRequest request)
-        => wanted.Scheme.IsFourBit && !request.Settings.Effort.TriesFourBit && !bench.IsAboutSize(wanted)
+        => wanted.Scheme.IsFourBit && !request.Settings.Effort.TriesFourBit && !bench.IsAboutSize(wanted.Profile)
             && request.Settings is { Schemes.Count: 0, Mixed: null } && request.Fixed is null;
 
     /// <summary>Most samples that compare techniques and rank operators.</summary>

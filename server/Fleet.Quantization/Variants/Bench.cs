@@ -113,13 +113,13 @@ internal sealed class Bench : IDisposable
 
     /// <summary>The loss that a variant's scheme tries to reach; the limit where bytes are what counts.</summary>
     public double AimOf(Wanted wanted)
-        => Baseline.Original.Figure.Name == Metric.SignalToNoise.Name && wanted.Scheme.Aim is { } decibels && !IsAboutSize(wanted)
+        => Baseline.Original.Figure.Name == Metric.SignalToNoise.Name && wanted.Scheme.Aim is { } decibels && !IsAboutSize(wanted.Profile)
             ? Math.Min(SelectionLimit, -decibels)
             : SelectionLimit;
 
     /// <summary>True where bytes are what counts.</summary>
-    public bool IsAboutSize(Wanted wanted) => _settings.Goal == QuantizationGoal.Size
-        || VariantChoice.Tighter(_settings.Budget, wanted.Profile.Budget).MaximumBytes is not null;
+    public bool IsAboutSize(HardwareProfile profile) => _settings.Goal == QuantizationGoal.Size
+        || VariantChoice.Tighter(_settings.Budget, profile.Budget).MaximumBytes is not null;
 
     /// <summary>True when this machine is of the profile: figures taken here are then claims about it.</summary>
     public bool IsHere(HardwareProfile profile) => profile.Matches(_machine.Facts);

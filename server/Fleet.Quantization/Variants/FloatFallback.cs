@@ -13,7 +13,8 @@ namespace Fleet.Quantization.Variants;
 /// <param name="bench">What variants were measured on.</param>
 /// <param name="request">What was asked for.</param>
 /// <param name="here">True where this machine is of the profile.</param>
-internal sealed class FloatFallback(string id, Bench bench, VariantRequest request, bool here)
+/// <param name="aboutSize">True where bytes are what counts: the smaller form is then taken, however fast either is.</param>
+internal sealed class FloatFallback(string id, Bench bench, VariantRequest request, bool here, bool aboutSize)
 {
     /// <summary>Bytes that who made a file, and names of operators that had none, may take.</summary>
     private const int Notes = 512;
@@ -55,9 +56,10 @@ internal sealed class FloatFallback(string id, Bench bench, VariantRequest reque
     private string? TakesGiven(string file, CancellationToken cancellationToken)
     {
         const string AsGiven = "It is the model as it was given";
-        if (request.Fixed is { } choices) return choices.IsMade(id, file) ? $"{AsGiven}, as the recipe says." : null;
+        if (request.Fixed is { } choices ? !choices.IsMade(id, file) : aboutSize && !IsLarger) return null;
         if (here && !request.Deadline.HasPassed) bench.Time(id, file, OnnxRuntimeSession.Plain, cancellationToken);
-        var speed = bench.Clock.SpeedOf(id);
+        if (request.Fixed is not null) return $"{AsGiven}, as the recipe says.";
+        var speed = aboutSize ? null : bench.Clock.SpeedOf(id);
         if (speed?.IsFasterThan(RelativeSpeed.Original) == true)
             return $"{AsGiven}, {speed} as fast as with its constants folded.";
         // What variants were compared with is kept where the smaller file is told to be slower.

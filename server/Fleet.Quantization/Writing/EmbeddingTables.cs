@@ -79,7 +79,8 @@ internal static class EmbeddingTables
             if (keptFloat.Contains(product?.Product.Node.Output[0] ?? OperatorOf(table, graph))) continue;
             var byRow = product is { Axis: 0 };
             var quantized = product is null
-                ? RoundedOnce.Of(table, nameof(EmbeddingTables), () => ChannelWeights.Of(table.ToSingles(), table.Dims, axis: 1))
+                ? RoundedOnce.Of(table, (nameof(EmbeddingTables), string.Join(',', table.Dims)),
+                    () => ChannelWeights.Of(table.ToSingles(), table.Dims, axis: 1))
                 : ChannelWeights.Of(table.ToSingles(), table.Dims, axis: byRow ? 0 : 1,
                     maySaturate ? UnsaturatedScales.Of(product.Product) : null);
             var (integers, scales) = (Free($"{table.Name}_int8"), Free($"{table.Name}_scale"));

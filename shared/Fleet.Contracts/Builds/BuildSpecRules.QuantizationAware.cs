@@ -17,6 +17,9 @@ public static partial class BuildSpecRules
             "quantizationAware is not for data.task 'multiLabel': such a student is quantized after training.");
         problems.Require(build.Student?.Family != "gru" && (spec.Method != "qkd" || build.Teacher?.Family != "gru"),
             "quantizationAware knows no recurrent layers, which static int8 leaves float: name another family than 'gru'.");
+        problems.Require(build.Student?.Family != "text-cnn" && (spec.Method != "qkd" || build.Teacher?.Family != "text-cnn"),
+            "quantizationAware does not compute 'text-cnn' as its file does: name the family 'encoder', or leave it out; such a student is "
+                + "quantized after training.");
         problems.OneOf("quantizationAware.method", spec.Method, QuantizationAwareMethods);
         problems.Require(
             spec.Method == "qat" || build.Data?.Task is null or ModelTask.Classification or ModelTask.MultiLabel,

@@ -121,7 +121,7 @@ public sealed class OwnModelTests : IDisposable
         }
         Assert.Equal(1, await _fleet.RunAsync("models", "inspect", _folder["out", "x64-int8-dynamic.onnx"], "--reference", Model(),
             "--validation", "synthetic", "--output", _folder["out", "x64-int8-dynamic.onnx"]));
-        Assert.Contains("exists and is no page, and would be lost", _fleet.Error, StringComparison.Ordinal);
+        Assert.Contains("exists and is no page of 'inspect', and would be lost", _fleet.Error, StringComparison.Ordinal);
     }
 
     [Fact]

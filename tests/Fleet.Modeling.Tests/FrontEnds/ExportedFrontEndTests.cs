@@ -47,9 +47,9 @@ public sealed class ExportedFrontEndTests : IDisposable
         }
     }
 
-    private BuildSpec Spec(string family, QuantizationSpec quantization)
+    private BuildSpec Spec(string family, QuantizationSpec quantization, int epochs = 2)
     {
-        var training = new TrainingSpec { Epochs = 2, BatchSize = 8, Augment = false, LearningRate = 1e-2 };
+        var training = new TrainingSpec { Epochs = epochs, BatchSize = 8, Augment = false, LearningRate = 1e-2 };
         return new BuildSpec
         {
             Model = "pitches",
@@ -113,10 +113,9 @@ public sealed class ExportedFrontEndTests : IDisposable
     public void Network_trained_on_its_grid_gets_the_front_end_before_it()
     {
         Record(20);
-        var spec = Spec("conv1d", new QuantizationSpec { Profiles = ["x64"], Effort = "fast", Schemes = ["int8-static-u8s8"] }) with
-        {
-            QuantizationAware = new QuantizationAwareSpec { Method = "qat", Epochs = 1 },
-        };
+        var spec = Spec("conv1d", new QuantizationSpec { Profiles = ["x64"], Effort = "fast", Schemes = ["int8-static-u8s8"] }, epochs: 12)
+            with
+        { QuantizationAware = new QuantizationAwareSpec { Method = "qat", Epochs = 2 } };
         var report = new Build(TimeProvider.System).Run(spec, _folder["built"], new IgnoredProgress(), CancellationToken.None).Report;
         Assert.Equal([40, 12], report.Data!.SampleShape);
         var trained = Assert.Single(report.Variants, variant => variant.Scheme.StartsWith("qat", StringComparison.Ordinal));

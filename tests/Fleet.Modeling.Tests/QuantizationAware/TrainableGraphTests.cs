@@ -49,7 +49,6 @@ public sealed class TrainableGraphTests : IDisposable
             cases.Add("cnn-separable", "u8s8", weights, activations);
             foreach (var form in new[] { "u8s8", "s8s8", "symmetric" }) cases.Add("encoder", form, weights, activations);
         }
-        cases.Add("text-cnn", "u8s8", 8, 8);
         return cases;
     }
 

@@ -28,7 +28,21 @@ internal sealed class ResultFolder : IDisposable
         RemoveOrphans(parent, target);
         string[] made = [.. MissingFolders(parent)];
         var name = string.Create(CultureInfo.InvariantCulture, $".{Path.GetFileName(target)}.{Environment.ProcessId}.partial");
-        return new ResultFolder(target, Path.Combine(parent, name), made);
+        var results = new ResultFolder(target, Path.Combine(parent, name), made);
+        try
+        {
+            // Now, not after the work.
+            Directory.CreateDirectory(results.Partial);
+            return results;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            results.Dispose();
+            var last = made.Length > 0 ? Path.GetDirectoryName(made[^1])! : parent;
+            throw new FleetException(File.Exists(last) || made.Any(File.Exists)
+                ? $"{made.FirstOrDefault(File.Exists) ?? last} is a file; name a folder for the results."
+                : $"{target} cannot take results ({e.Message.TrimEnd('.')}); name another folder.");
+        }
     }
 
     /// <summary>Refuses results that would take the place of what they are made of.</summary>

@@ -83,6 +83,33 @@ public sealed class ResultFolderTests : IDisposable
     }
 
     [Fact]
+    public void Folder_below_a_file_or_where_nothing_can_be_written_is_refused_before_the_work()
+    {
+        File.WriteAllText(_folder["file"], "");
+        var refusal = Assert.Throws<FleetException>(() => ResultFolder.At(Path.Combine(_folder["file"], "sub", "results")));
+        Assert.Contains($"{_folder["file"]} is a file; name a folder", refusal.Message, StringComparison.Ordinal);
+        Assert.Contains("/proc/results cannot take results",
+            Assert.Throws<FleetException>(() => ResultFolder.At("/proc/results")).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Link_to_what_is_read_does_not_hide_it()
+    {
+        Directory.CreateDirectory(_folder["real"]);
+        File.WriteAllText(_folder["real", "x64-int8.onnx"], "model");
+        Directory.CreateSymbolicLink(_folder["linked"], _folder["real"]);
+        File.CreateSymbolicLink(_folder["model.onnx"], _folder["real", "x64-int8.onnx"]);
+        foreach (var (folder, input) in ((string, string)[])[
+            (_folder["linked"], _folder["real", "x64-int8.onnx"]), (_folder["real"], _folder["model.onnx"]),
+        ])
+        {
+            Assert.Throws<FleetException>(
+                () => ResultFolder.Spare(folder, name => name.StartsWith("x64-", StringComparison.Ordinal), input));
+            ResultFolder.Spare(folder, name => name.StartsWith("arm-", StringComparison.Ordinal), input);
+        }
+    }
+
+    [Fact]
     public void Root_of_the_disk_cannot_take_results() => Assert.Throws<FleetException>(() => ResultFolder.At("/"));
 
     private static void Write(ResultFolder results, string name, string text)

@@ -16,8 +16,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 configuration=Debug
 results=.artifacts/tests
 # mosquitto_pub and mosquitto_sub are clients nobody here wrote; curl and openssl enroll one by hand; strace sees what a child opens;
-# softhsm2 is a security module in software; chromium is the browser that the pages are read with; jq is in the commands of guides.
-packages=(mosquitto-clients curl openssl ca-certificates strace softhsm2 chromium jq)
+# softhsm2 is a security module in software; chromium is the browser that the pages are read with; jq is in the commands of guides. qemu-user
+# and gcc count the instructions of models: the static qemu of deploy/emulation.sh takes no plugins.
+packages=(mosquitto-clients curl openssl ca-certificates strace softhsm2 chromium jq qemu-user gcc libc6-dev)
 
 only=() coverage=
 while (($#)); do

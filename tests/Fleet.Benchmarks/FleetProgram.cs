@@ -1,4 +1,7 @@
 using System.Diagnostics;
+using System.Text.Json;
+using Fleet.Contracts;
+using Fleet.Contracts.Builds;
 using Fleet.TestKit;
 
 namespace Fleet.Benchmarks;
@@ -6,6 +9,21 @@ namespace Fleet.Benchmarks;
 /// <summary>Runs the product's programs as a person would, and reads what they print.</summary>
 internal static class FleetProgram
 {
+    /// <summary>Builds a spec here, without a server, and returns its report.</summary>
+    /// <param name="folder">Where the spec is written, which paths in it start at.</param>
+    /// <param name="spec">The spec, in YAML.</param>
+    /// <param name="output">Name of the folder in it for what is built.</param>
+    /// <param name="cancellationToken">Ends the program.</param>
+    /// <inheritdoc cref="RunCliAsync" path="/exception"/>
+    public static async Task<BuildReport> BuildAsync(
+        TemporaryFolder folder, string spec, string output, CancellationToken cancellationToken)
+    {
+        await File.WriteAllTextAsync(folder["spec.yaml"], spec, cancellationToken);
+        var json = await RunCliAsync(
+            ["models", "build", folder["spec.yaml"], "--local", "--out", folder[output], "--json"], cancellationToken);
+        return JsonSerializer.Deserialize(json, FleetJson.Default.BuildReport)!;
+    }
+
     /// <summary>
     /// Runs the operator's tool to its end and returns its standard output alone; its progress passes through to this terminal.
     /// </summary>

@@ -1,7 +1,5 @@
 using System.Globalization;
 using System.Text;
-using System.Text.Json;
-using Fleet.Contracts;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Tensors;
 using Fleet.TestKit;
@@ -45,17 +43,14 @@ internal static class SmallDataBenchmark
             }
             for (var seed = 1; seed <= Seeds; seed++)
             {
-                await File.WriteAllTextAsync(folder["spec.yaml"], $$"""
+                var report = await FleetProgram.BuildAsync(folder, $$"""
                     model: {{name.ToLowerInvariant()}}
                     seed: {{seed}}
                     data: { kind: npz, train: {{name}}_TRAIN.npz, test: {{name}}_TEST.npz }
                     teacher: { family: conv1d, width: 16 }
                     student: { family: conv1d, width: 8 }
                     quantization: { profiles: [x64], effort: fast }
-                    """, cancellationToken);
-                var json = await FleetProgram.RunCliAsync(
-                    ["models", "build", folder["spec.yaml"], "--local", "--out", folder[$"{name}-{seed}"], "--json"], cancellationToken);
-                var report = JsonSerializer.Deserialize(json, FleetJson.Default.BuildReport)!;
+                    """, $"{name}-{seed}", cancellationToken);
                 var int8 = report.Variants.FirstOrDefault(variant => variant.Id == "x64-int8")?.Scores?.Accuracy;
                 var floors = string.Concat(Floors.Select(
                     floor => $"{Text(report.Floors.Single(one => one.Name == floor).Scores.Accuracy)} | "));

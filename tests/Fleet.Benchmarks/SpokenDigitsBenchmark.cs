@@ -1,7 +1,5 @@
 using System.Globalization;
 using System.Text;
-using System.Text.Json;
-using Fleet.Contracts;
 using Fleet.Contracts.Builds;
 using Fleet.TestKit;
 
@@ -37,17 +35,14 @@ internal static class SpokenDigitsBenchmark
             """);
         for (var seed = asked ?? 1; seed <= (asked ?? Seeds); seed++)
         {
-            await File.WriteAllTextAsync(folder["spec.yaml"], $$"""
+            var report = await FleetProgram.BuildAsync(folder, $$"""
                 model: spoken-digits
                 seed: {{seed}}
                 data: { train: train.csv, test: test.csv }
                 teacher: { family: cnn, width: 16 }
                 student: { family: cnn, width: 8 }
                 quantization: { profiles: [x64], effort: fast }
-                """, cancellationToken);
-            var json = await FleetProgram.RunCliAsync(
-                ["models", "build", folder["spec.yaml"], "--local", "--out", folder[$"seed-{seed}"], "--json"], cancellationToken);
-            var report = JsonSerializer.Deserialize(json, FleetJson.Default.BuildReport)!;
+                """, $"seed-{seed}", cancellationToken);
             var int8 = report.Variants.Single(variant => variant.Id == "x64-int8");
             var floors = string.Concat(Floors.Select(
                 floor => $"{Text(report.Floors.Single(one => one.Name == floor).Scores.Accuracy)} | "));

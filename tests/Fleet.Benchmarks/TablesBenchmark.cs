@@ -1,7 +1,5 @@
 using System.Globalization;
 using System.Text;
-using System.Text.Json;
-using Fleet.Contracts;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Tasks;
 using Fleet.TestKit;
@@ -50,23 +48,19 @@ internal static class TablesBenchmark
         {
             for (var seed = 1; seed <= Seeds; seed++)
             {
-                await File.WriteAllTextAsync(folder["spec.yaml"], $$"""
-                    model: {{file}}
-                    seed: {{seed}}
-                    data:
-                      train: {{Path.Combine(tables, file)}}.arff
-                      labelColumn: {{label}}
-                    {{(test is null ? "" : $"  test: {Path.Combine(tables, test)}.arff")}}
-                    teacher: { family: auto }
-                    student: { family: auto, minutes: 1 }
-                    quantization: { profiles: [x64] }
-                    """, cancellationToken);
                 try
                 {
-                    var json = await FleetProgram.RunCliAsync(
-                        ["models", "build", folder["spec.yaml"], "--local", "--out", folder[$"{file}-{seed}"], "--json"],
-                        cancellationToken);
-                    var report = JsonSerializer.Deserialize(json, FleetJson.Default.BuildReport)!;
+                    var report = await FleetProgram.BuildAsync(folder, $$"""
+                        model: {{file}}
+                        seed: {{seed}}
+                        data:
+                          train: {{Path.Combine(tables, file)}}.arff
+                          labelColumn: {{label}}
+                        {{(test is null ? "" : $"  test: {Path.Combine(tables, test)}.arff")}}
+                        teacher: { family: auto }
+                        student: { family: auto, minutes: 1 }
+                        quantization: { profiles: [x64] }
+                        """, $"{file}-{seed}", cancellationToken);
                     text.AppendLine(RowOf(file, seed, report));
                     var linear = report.Floors.Single(floor => floor.Name == FloorReport.Linear).Scores.Accuracy!.Value;
                     gains.Add(report.Student.Scores.Accuracy!.Value - linear);

@@ -1,7 +1,5 @@
 using System.Globalization;
 using System.Text;
-using System.Text.Json;
-using Fleet.Contracts;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Validation;
@@ -35,12 +33,9 @@ internal static class TurbofanBenchmark
         var found = new List<double>();
         for (var seed = 1; seed <= Seeds; seed++)
         {
-            await File.WriteAllTextAsync(folder["spec.yaml"], example
+            var report = await FleetProgram.BuildAsync(folder, example
                 .Replace("seed: 1", $"seed: {seed}", StringComparison.Ordinal)
-                .Replace("../../../shared/data", SharedData.Root, StringComparison.Ordinal), cancellationToken);
-            var json = await FleetProgram.RunCliAsync(
-                ["models", "build", folder["spec.yaml"], "--local", "--out", folder[$"{seed}"], "--json"], cancellationToken);
-            var report = JsonSerializer.Deserialize(json, FleetJson.Default.BuildReport)!;
+                .Replace("../../../shared/data", SharedData.Root, StringComparison.Ordinal), $"{seed}", cancellationToken);
             var int8 = report.Variants.Single(variant => variant.Id == "x64-int8");
             found.Add(Error(int8.Travelling ?? int8.Scores) ?? double.NaN);
             string[] left = [.. int8.Layers.Where(layer => layer.Fate != LayerFate.Costly).Select(layer => layer.Operator)];

@@ -1,8 +1,6 @@
 using System.Globalization;
 using System.IO.Compression;
 using System.Text;
-using System.Text.Json;
-using Fleet.Contracts;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Tensors;
 using Fleet.TestKit;
@@ -37,13 +35,7 @@ internal static class UnlabelledBenchmark
                 : [values]);
         }
         Write("teachers.npz", ..Teachers, labelled: true);
-        async Task<BuildReport> BuildAsync(string name, string spec)
-        {
-            await File.WriteAllTextAsync(folder["spec.yaml"], spec, cancellationToken);
-            var json = await FleetProgram.RunCliAsync(
-                ["models", "build", folder["spec.yaml"], "--local", "--out", folder[name], "--json"], cancellationToken);
-            return JsonSerializer.Deserialize(json, FleetJson.Default.BuildReport)!;
-        }
+        Task<BuildReport> BuildAsync(string name, string spec) => FleetProgram.BuildAsync(folder, spec, name, cancellationToken);
         void WriteTest()
         {
             (images, labels, var kept) = (Unpacked("t10k-images-idx3-ubyte.gz"), Unpacked("t10k-labels-idx1-ubyte.gz"), (images, labels));

@@ -23,10 +23,11 @@ internal sealed class ResultFolder : IDisposable
     public static ResultFolder At(string path)
     {
         var target = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
-        if (File.Exists(target)) throw new FleetException($"{target} is a file; name a folder for the results.");
         var parent = Path.GetDirectoryName(target) ?? throw new FleetException($"{target} cannot take results; name a folder below it.");
-        RemoveOrphans(parent, target);
         string[] made = [.. MissingFolders(parent)];
+        if (made.Prepend(target).FirstOrDefault(File.Exists) is { } file)
+            throw new FleetException($"{file} is a file; name a folder for the results.");
+        RemoveOrphans(parent, target);
         var name = string.Create(CultureInfo.InvariantCulture, $".{Path.GetFileName(target)}.{Environment.ProcessId}.partial");
         var results = new ResultFolder(target, Path.Combine(parent, name), made);
         try
@@ -38,10 +39,7 @@ internal sealed class ResultFolder : IDisposable
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             results.Dispose();
-            var last = made.Length > 0 ? Path.GetDirectoryName(made[^1])! : parent;
-            throw new FleetException(File.Exists(last) || made.Any(File.Exists)
-                ? $"{made.FirstOrDefault(File.Exists) ?? last} is a file; name a folder for the results."
-                : $"{target} cannot take results ({e.Message.TrimEnd('.')}); name another folder.");
+            throw new FleetException($"{target} cannot take results ({e.Message.TrimEnd('.')}); name another folder.", e);
         }
     }
 
@@ -53,8 +51,8 @@ internal sealed class ResultFolder : IDisposable
     public static void Spare(string path, Func<string, bool> isResult, params IEnumerable<string?> inputs)
     {
         var folder = Real(path);
-        if (inputs.OfType<string>().Where(File.Exists).FirstOrDefault(input
-            => Path.GetDirectoryName(Real(input)) == folder && isResult(Path.GetFileName(Real(input)))) is { } taken)
+        bool IsTaken(string real) => Path.GetDirectoryName(real) == folder && isResult(Path.GetFileName(real));
+        if (inputs.OfType<string>().FirstOrDefault(input => File.Exists(input) && IsTaken(Real(input))) is { } taken)
             throw new FleetException(
                 $"{taken} has a name that results have, and would be lost: name another folder with --out, or give the file another name.");
     }
@@ -88,10 +86,9 @@ internal sealed class ResultFolder : IDisposable
     private static string Real(string path)
     {
         var whole = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
-        return Path.GetDirectoryName(whole) is not { } parent ? whole
-            : new FileInfo(Path.Combine(Real(parent), Path.GetFileName(whole))) is { LinkTarget: not null } link
-                && link.ResolveLinkTarget(returnFinalTarget: true) is { } target ? Real(target.FullName)
-            : Path.Combine(Real(parent), Path.GetFileName(whole));
+        if (Path.GetDirectoryName(whole) is not { } parent) return whole;
+        var file = new FileInfo(Path.Combine(Real(parent), Path.GetFileName(whole)));
+        return file.LinkTarget is null ? file.FullName : Real(file.ResolveLinkTarget(returnFinalTarget: true)!.FullName);
     }
 
     private static bool IsEmpty(string folder) => Directory.Exists(folder) && !Directory.EnumerateFileSystemEntries(folder).Any();

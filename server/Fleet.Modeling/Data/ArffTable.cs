@@ -38,7 +38,9 @@ internal static class ArffTable
     {
         try
         {
-            var attributes = AttributesOf(Lines(DataFiles.Read(path)), out _);
+            var line = 0;
+            using var reader = Reader(DataFiles.Read(path));
+            var attributes = AttributesOf(reader, ref line);
             if (attributes.Exists(attribute => attribute.Type == "relational")) return true;
             string[] names = [.. attributes.SkipLast(1).Select(attribute => attribute.Name)];
             return names.Length > 2 && attributes.SkipLast(1).All(attribute => Numbers.Contains(attribute.Type))
@@ -56,17 +58,19 @@ internal static class ArffTable
     /// <exception cref="FormatException">A line is not of the form, or holds a word that its attribute does not have.</exception>
     public static TableFile Read(byte[] file, int most)
     {
-        var text = Lines(file);
-        var attributes = AttributesOf(text, out var first);
+        var line = 0;
+        using var reader = Reader(file);
+        var attributes = AttributesOf(reader, ref line);
         if (attributes.Find(attribute => attribute.Type == "relational") is { } list)
             throw new FormatException($"attribute '{list.Name}' holds a table in each row, which data.kind 'arff' reads as a series");
         var (rows, lines) = (new List<string[]>(), new List<int>());
-        for (var line = first; line < text.Length && rows.Count < most; line++)
+        while (rows.Count < most && reader.ReadLine() is { } text)
         {
-            var row = text[line].Trim();
+            line++;
+            var row = text.Trim();
             if (row.Length == 0 || row[0] == '%') continue;
-            rows.Add(row[0] == '{' ? Sparse(row, attributes, line + 1) : Dense(row, attributes, line + 1));
-            lines.Add(line + 1);
+            rows.Add(row[0] == '{' ? Sparse(row, attributes, line) : Dense(row, attributes, line));
+            lines.Add(line);
         }
         return new TableFile([.. attributes.Select(attribute => attribute.Name)], rows, lines, new int[rows.Count])
         {
@@ -74,11 +78,7 @@ internal static class ArffTable
         };
     }
 
-    private static string[] Lines(byte[] file)
-    {
-        using var reader = new StreamReader(new MemoryStream(file), Encoding.UTF8);
-        return reader.ReadToEnd().Split('\n');
-    }
+    private static StreamReader Reader(byte[] file) => new(new MemoryStream(file), Encoding.UTF8);
 
     private static bool Begins(ReadOnlySpan<byte> line, string word)
         => line.Length > word.Length && Encoding.UTF8.GetString(line[..word.Length]).Equals(word, StringComparison.OrdinalIgnoreCase);
@@ -92,31 +92,27 @@ internal static class ArffTable
             && following == number + 1;
     }
 
-    private static List<Attribute> AttributesOf(string[] lines, out int first)
+    /// <summary>The attributes, read up to the line behind which rows begin.</summary>
+    private static List<Attribute> AttributesOf(StreamReader reader, ref int line)
     {
+        const string Word = "@attribute";
         var attributes = new List<Attribute>();
-        foreach (var (index, text) in lines.Index())
+        while (reader.ReadLine()?.Trim() is { } text)
         {
-            var line = text.Trim();
-            if (line.Equals("@data", StringComparison.OrdinalIgnoreCase))
-            {
-                first = index + 1;
+            line++;
+            if (text.Equals("@data", StringComparison.OrdinalIgnoreCase))
                 return attributes.Count > 0 ? attributes : throw new FormatException("it has no @attribute before @data");
-            }
-            // What stands in a list of channels has a type of its own, which ends before the next attribute.
-            if (!line.StartsWith("@attribute", StringComparison.OrdinalIgnoreCase)) continue;
-            var place = "@attribute".Length;
-            var name = Field(line, ref place, index + 1, char.IsWhiteSpace);
-            var type = line[Math.Min(place, line.Length)..].Trim();
-            if (name.Length == 0 || type.Length == 0) throw Without(index + 1);
+            if (!text.StartsWith(Word, StringComparison.OrdinalIgnoreCase)) continue;
+            var place = Word.Length;
+            var name = Field(text, ref place, line, char.IsWhiteSpace);
+            var type = text[Math.Min(place, text.Length)..].Trim();
+            if (name.Length == 0 || type.Length == 0) throw new FormatException($"line {line} has an attribute without a name or type");
             attributes.Add(type[0] == '{'
-                ? new Attribute(name, "nominal", WordsOf(type, index + 1))
+                ? new Attribute(name, "nominal", WordsOf(type, line))
                 : new Attribute(name, type.Split((char[]?)null, 2)[0].ToLowerInvariant(), null));
         }
         throw new FormatException("it has no line @data");
     }
-
-    private static FormatException Without(int line) => new($"line {line} has an attribute without a name or type");
 
     private static List<string> WordsOf(string type, int line)
     {

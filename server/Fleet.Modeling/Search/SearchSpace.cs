@@ -26,7 +26,7 @@ internal static class SearchSpace
 
     /// <summary>The families that take samples of such a shape.</summary>
     /// <param name="data">The data.</param>
-    /// <param name="onGrid">True where students are trained on in the integers of a scheme, which knows no recurrent layers.</param>
+    /// <param name="onGrid">True where students are trained on in the integers of a scheme, which not every family can be.</param>
     public static IReadOnlyList<string> FamiliesFor(DataSet data, bool onGrid = false)
         => [.. Taking(data).Where(family => family switch
         {

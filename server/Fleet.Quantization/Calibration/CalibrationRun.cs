@@ -7,7 +7,7 @@ namespace Fleet.Quantization.Calibration;
 /// <summary>
 /// Counts the values that activations take over the calibration samples. Samples are streamed and each activation keeps one
 /// histogram: memory grows with the model, not with the samples. Values may lie inside <c>If</c>, <c>Loop</c> and <c>Scan</c>: one that no
-/// sample reaches is counted never.
+/// sample reaches is never counted.
 /// </summary>
 internal static class CalibrationRun
 {

@@ -14,6 +14,11 @@ namespace Fleet.Quantization.Estimates;
 /// <param name="samples">What the model is run on once, here, for the shapes of its values.</param>
 internal sealed class CostModel(HardwareProfile profile, IFeedSource samples)
 {
+    /// <summary>Operators whose outputs have no shape.</summary>
+    private static readonly HashSet<string> NoTensors = [
+        "SplitToSequence", "SequenceConstruct", "SequenceEmpty", "SequenceInsert", "SequenceErase", "SequenceMap", "Optional",
+    ];
+
     /// <summary>Arm's runtime computes signed bytes as they are; this makes that of another machine fuse them alike.</summary>
     private const string SignedAllowed = "session.qdqisint8allowed";
 
@@ -111,11 +116,6 @@ internal sealed class CostModel(HardwareProfile profile, IFeedSource samples)
         }
         return (constants, untaken);
     }
-
-    /// <summary>Operators whose outputs have no shape.</summary>
-    private static readonly HashSet<string> NoTensors = [
-        "SplitToSequence", "SequenceConstruct", "SequenceEmpty", "SequenceInsert", "SequenceErase", "SequenceMap", "Optional",
-    ];
 
     /// <summary>
     /// Writes the shapes of all values in branches of <c>If</c> beside them, each behind a 1, so that a single number's is not nothing; by

@@ -55,7 +55,7 @@ internal sealed record ProofTask(
         {
             Notes = [
                 .. data.Preprocessing is { } preprocessing
-                    ? [$"Files became inputs so: {preprocessing}. What was used for the variant stands in the report beside it."]
+                    ? [$"Files became inputs so: {preprocessing}. How they became those of the variant stands in its report."]
                     : Array.Empty<string>(),
                 .. needed.Ignored,
             ],

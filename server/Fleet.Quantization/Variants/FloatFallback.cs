@@ -1,3 +1,4 @@
+using Fleet.Contracts.Devices;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
 using Fleet.Quantization.Writing;
@@ -9,15 +10,18 @@ namespace Fleet.Quantization.Variants;
 /// The float model as it is handed out where no variant is better: as it was prepared or, where preparing made it larger or slower, as it
 /// was given. Folding makes of what a small constant is spread into by operators a large one, and models are given with weights of 16 bits.
 /// </summary>
-/// <param name="id">Its name as a variant.</param>
+/// <param name="profile">The profile that it is handed out for.</param>
 /// <param name="bench">What variants were measured on.</param>
 /// <param name="request">What was asked for.</param>
-/// <param name="here">True where this machine is of the profile.</param>
-/// <param name="aboutSize">True where bytes are what counts: the smaller form is then taken, however fast either is.</param>
-internal sealed class FloatFallback(string id, Bench bench, VariantRequest request, bool here, bool aboutSize)
+internal sealed class FloatFallback(HardwareProfile profile, Bench bench, VariantRequest request)
 {
     /// <summary>Bytes that who made a file, and names of operators that had none, may take.</summary>
     private const int Notes = 512;
+
+    private readonly string _id = VariantMaker.FloatIdOf(profile);
+
+    /// <summary>True where bytes are what counts: the smaller form is then taken, however fast either is.</summary>
+    private readonly bool _aboutSize = bench.IsAboutSize(profile);
 
     private readonly Lazy<ModelProto?> _halved = new(() => HalvedOf(bench, request.ModelPath));
 
@@ -56,10 +60,10 @@ internal sealed class FloatFallback(string id, Bench bench, VariantRequest reque
     private string? TakesGiven(string file, CancellationToken cancellationToken)
     {
         const string AsGiven = "It is the model as it was given";
-        if (request.Fixed is { } choices ? !choices.IsMade(id, file) : aboutSize && !IsLarger) return null;
-        if (here && !request.Deadline.HasPassed) bench.Time(id, file, OnnxRuntimeSession.Plain, cancellationToken);
+        if (request.Fixed is { } choices ? !choices.IsMade(_id, file) : _aboutSize && !IsLarger) return null;
+        if (bench.IsHere(profile) && !request.Deadline.HasPassed) bench.Time(_id, file, OnnxRuntimeSession.Plain, cancellationToken);
         if (request.Fixed is not null) return $"{AsGiven}, as the recipe says.";
-        var speed = aboutSize ? null : bench.Clock.SpeedOf(id);
+        var speed = _aboutSize ? null : bench.Clock.SpeedOf(_id);
         if (speed?.IsFasterThan(RelativeSpeed.Original) == true)
             return $"{AsGiven}, {speed} as fast as with its constants folded.";
         // What variants were compared with is kept where the smaller file is told to be slower.

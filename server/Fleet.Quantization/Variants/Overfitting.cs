@@ -88,14 +88,15 @@ internal sealed class Overfitting(
     {
         var split = bench.Baseline.Split;
         if (!split.IsHeldOut || told.Interval is not { } interval || !double.IsFinite(chosen.Figure.Value)) return false;
-        // A share is known no better than that, however alike the samples are; of other figures what is less than was asked means nothing.
-        var least = told.Figure.Unit == Units.Ratio ? bench.Baseline.RuleOfThree : bench.DropOf(told) is null ? 0 : bench.AskedPrecision;
-        // Against labels the losses are compared: one half may be the harder for the float model too.
-        return bench.DropOf(told) is { } drop && bench.DropIntervalOf(told) is { } lost
-            ? Contradicts(chosen.Loss - bench.Baseline.Selected.Loss, drop, lost.Low, lost.High, MetricDirection.Lower,
-                split.Selection.Count, split.Report.Count, least)
-            : Contradicts(chosen.Figure.Value, told.Figure.Value, interval.Low, interval.High, told.Figure.Better,
-                split.Selection.Count, split.Report.Count, least);
+        // A share is known no better than that, however alike the samples are.
+        var isShare = told.Figure.Unit == Units.Ratio;
+        if (bench.DropOf(told) is not { } drop || bench.DropIntervalOf(told) is not { } lost)
+            return Contradicts(chosen.Figure.Value, told.Figure.Value, interval.Low, interval.High, told.Figure.Better,
+                split.Selection.Count, split.Report.Count, isShare ? bench.Baseline.RuleOfThree : 0);
+        // Against labels the losses are compared: one half may be the harder for the float model too. Of what is no share, a difference
+        // below the precision that was asked for means nothing.
+        return Contradicts(chosen.Loss - bench.Baseline.Selected.Loss, drop, lost.Low, lost.High, MetricDirection.Lower,
+            split.Selection.Count, split.Report.Count, isShare ? bench.Baseline.RuleOfThree : bench.AskedPrecision);
     }
 
     /// <summary>

@@ -20,8 +20,7 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
     private readonly string _floatId = VariantMaker.FloatIdOf(profile);
     private readonly bool _here = bench.IsHere(profile);
     private readonly CostModel _costs = new(profile, bench.Timed);
-    private readonly FloatFallback _float = new(
-        VariantMaker.FloatIdOf(profile), bench, request, bench.IsHere(profile), bench.IsAboutSize(profile));
+    private readonly FloatFallback _float = new(profile, bench, request);
     private readonly EstimateCorrections _corrections = new(profile.Name, EstimateVersion.Of(profile), request.Measured);
     private double? _floatCost;
 

@@ -4,6 +4,7 @@ using Fleet.Agent.Inference;
 using Fleet.Contracts;
 using Fleet.Contracts.DeviceValidation;
 using Fleet.Contracts.State;
+using Fleet.Contracts.Validation;
 using Fleet.Platform;
 using Microsoft.Extensions.Logging;
 
@@ -36,11 +37,7 @@ internal static class ValidationProgram
         {
             // The model first: what it needs to load is what it needs, whatever the samples take.
             using var session = OnnxSession.Open(request.ModelPath, request.Runtime, logger);
-            using var samples = ValidationSamples.Open(request.ValidationSetPath, session.Inputs, request.Task);
-            var judge = VariantJudge.Of(request, session, samples);
-            var scores = request.OutputsPath is { } path
-                ? VariantOutputs.Write(session, samples, judge, path)
-                : VariantMeasurement.Run(session, samples, judge);
+            var scores = request.OutputsPath is null ? Timed(session, request) : VariantOutputs.Write(session, request);
             return new ValidationReply(scores with { PeakMemoryBytes = ProcessMemory.PeakResident(Environment.ProcessId) });
         }
         catch (ModelRefusedException e)
@@ -57,6 +54,12 @@ internal static class ValidationProgram
         {
             return new ValidationReply(null, DeploymentFailure.DiskFull, $"The outputs could not be written: {e.Message}");
         }
+    }
+
+    private static Scores Timed(OnnxSession session, ValidationRequest request)
+    {
+        using var samples = ValidationSamples.Open(request.ValidationSetPath, session.Inputs, request.Task);
+        return VariantMeasurement.Run(session, samples, VariantJudge.Of(request, session, samples));
     }
 
     private static ValidationReply OutOfMemory(string what, long limit, string cause = "") => new(

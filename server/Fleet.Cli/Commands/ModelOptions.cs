@@ -1,5 +1,7 @@
 using System.CommandLine;
+using Fleet.Cli.Terminal;
 using Fleet.Contracts.Builds;
+using Fleet.Contracts.Tasks;
 
 namespace Fleet.Cli.Commands;
 
@@ -20,6 +22,20 @@ internal static class ModelOptions
     /// <summary>Bits of single layers, said by a person.</summary>
     public static Option<LayerBits[]> Bits(string description)
         => Repeated("--bits", "LAYER=BITS", description, LayerBits.Form, text => LayerBits.TryParse(text, out var layer) ? layer : null);
+
+    /// <summary>What the model does, where labels do not say it themselves.</summary>
+    public static Option<ModelTask?> Task(string description) => new("--task")
+    {
+        HelpName = "TASK",
+        Description = description,
+        CustomParser = result =>
+        {
+            var word = result.Tokens[0].Value;
+            if (EnumWord.TryParse<ModelTask>(word, out var known)) return known;
+            result.AddError($"--task '{word}' is not known; it is one of {EnumWord.List<ModelTask>()}.");
+            return null;
+        },
+    };
 
     /// <summary>The full path of samples; the word for made-up ones stays a word.</summary>
     public static string? FullPath(string? data) => data is null or SampleSource.Synthetic ? data : Path.GetFullPath(data);

@@ -21,6 +21,13 @@ internal static class ProveCommand
             Description = "Samples that judge, as 'fleet models quantize' takes them; with labels accuracy is the measure.",
             Required = true,
         };
+        var labels = new Option<string?>("--labels")
+        {
+            HelpName = "FILE",
+            Description = "npy of class numbers for the samples, where they are not in DATA.",
+        };
+        var task = ModelOptions.Task("What the model does, which says what labels look like [default: as the report that 'quantize' left "
+            + "beside the variant says, else classification].");
         var reference = new Option<string?>("--reference")
         {
             HelpName = "MODEL",
@@ -76,7 +83,10 @@ internal static class ProveCommand
                 --session-entry session.x64quantprecision=1
               fleet models prove variants/arm-cpu-int8.onnx --validation test/ \
                 --samples 500 --json
-            """) { variant, validation, reference, processors, profile, entries, state, shape, preprocessing, samples, Verb.Json() };
+            """) {
+                variant, validation, labels, task, reference, processors, profile, entries, state, shape, preprocessing, samples,
+                Verb.Json(),
+            };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var request = new ProofRequest
@@ -85,6 +95,8 @@ internal static class ProveCommand
                 {
                     Onnx = Path.GetFullPath(parsed.GetRequiredValue(variant)),
                     Validation = ModelOptions.FullPath(parsed.GetRequiredValue(validation))!,
+                    ValidationLabels = ModelOptions.FullPath(parsed.GetValue(labels)),
+                    Task = parsed.GetValue(task),
                     State = parsed.GetValue(state) is { Length: > 0 } pairs ? pairs : null,
                     Shapes = parsed.GetValue(shape) is { Length: > 0 } shapes ? shapes : null,
                     Preprocessing = parsed.GetValue(preprocessing),

@@ -144,19 +144,8 @@ internal static class QuantizeCommand
             Description = "recipe.json of an earlier run of the same model with the same samples: makes its variants again, byte by byte, "
                 + "and decides nothing anew. Ends with 1 where a file differs or is not made.",
         };
-        var task = new Option<ModelTask?>("--task")
-        {
-            HelpName = "TASK",
-            Description = "What the model does, which says what labels look like and which metric decides: "
-                + $"{EnumWord.List<ModelTask>()}. Without it labels are classes.",
-            CustomParser = result =>
-            {
-                var word = result.Tokens[0].Value;
-                if (EnumWord.TryParse<ModelTask>(word, out var known)) return known;
-                result.AddError($"--task '{word}' is not known; it is one of {EnumWord.List<ModelTask>()}.");
-                return null;
-            },
-        };
+        var task = ModelOptions.Task("What the model does, which says what labels look like and which metric decides: "
+            + $"{EnumWord.List<ModelTask>()}. Without it labels are classes.");
         var unit = new Option<string?>("--label-unit")
         {
             HelpName = "UNIT",
@@ -243,6 +232,8 @@ internal static class QuantizeCommand
                 only, effort, limit, batch, opset, format, recipe, task, unit, state, shape, preprocessing, memory, requantize, output,
                 Verb.Json(),
             };
+        // What a recipe does not decide, nor another run.
+        Option[] own = [calibration, validation, labels, task, unit, state, shape, preprocessing, memory, requantize];
         Option[] decided = [
             profiles, schemes, goal, calibrator, smallest, drop, averageBits, bits, keep, only, effort, limit, batch, opset, format,
         ];
@@ -305,7 +296,8 @@ internal static class QuantizeCommand
             var report = await RunAsync(shell, request, folder, most, cancellationToken);
             if (Verb.AsksJson(parsed)) shell.WriteJson(report, FleetJson.Default.QuantizationReport);
             else
-                VariantTables.Write(shell, report, parsed.GetRequiredValue(model), folder, AgainOf(parsed, [.. decided, recipe, output]));
+                VariantTables.Write(shell, report, parsed.GetRequiredValue(model), folder,
+                    new GivenOptions(GivenOf(parsed, own), GivenOf(parsed, [labels, task, state])));
             if (report.NotMadeAgain.Count == 0) return ExitCode.Success;
             shell.WriteError([
                 $"The recipe did not make the same files again; {folder} is as it was:", .. report.NotMadeAgain,
@@ -331,11 +323,10 @@ internal static class QuantizeCommand
         return report;
     }
 
-    /// <summary>The options that a recipe does not decide, as they were given.</summary>
-    private static IReadOnlyList<string> AgainOf(ParseResult parsed, IReadOnlyList<Option> decided)
+    /// <summary>Of some options those that were given, as they were.</summary>
+    private static IReadOnlyList<string> GivenOf(ParseResult parsed, IReadOnlyList<Option> some)
         => [
-            .. parsed.CommandResult.Children.OfType<OptionResult>()
-                .Where(given => !given.Implicit && !decided.Contains(given.Option) && given.Option.Name != "--json")
+            .. parsed.CommandResult.Children.OfType<OptionResult>().Where(given => !given.Implicit && some.Contains(given.Option))
                 .SelectMany(given => given.Tokens.Count == 0 ? [given.Option.Name]
                     : given.Tokens.SelectMany(token => (string[])[given.Option.Name, token.Value])),
         ];

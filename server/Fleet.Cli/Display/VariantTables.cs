@@ -3,6 +3,11 @@ using Fleet.Contracts.Builds;
 
 namespace Fleet.Cli.Display;
 
+/// <summary>What was given of the options of <c>quantize</c> that other commands need as well, word by word.</summary>
+/// <param name="ForRecipe">What making the same again by the recipe needs.</param>
+/// <param name="ForProof">What reading the same samples to prove a variant needs, beside the report.</param>
+internal sealed record GivenOptions(IReadOnlyList<string> ForRecipe, IReadOnlyList<string> ForProof);
+
 /// <summary>What came of quantizing and of proving, as tables.</summary>
 internal static class VariantTables
 {
@@ -14,9 +19,8 @@ internal static class VariantTables
     /// <param name="report">What became of a model.</param>
     /// <param name="model">The model, as it was named.</param>
     /// <param name="folder">The folder of results.</param>
-    /// <param name="again">Options that make the same again beside the recipe.</param>
-    public static void Write(
-        Shell screen, QuantizationReport report, string model, string folder, IReadOnlyList<string> again)
+    /// <param name="given">Options that other commands need as well.</param>
+    public static void Write(Shell screen, QuantizationReport report, string model, string folder, GivenOptions given)
     {
         screen.WriteHeading($"{report.Model}: {Figures.Bytes(report.Bytes)}, {Figures.Counted(report.Validation.Count, "sample")} judged "
             + $"in {DurationText.Of(report.Duration)}"
@@ -77,11 +81,12 @@ internal static class VariantTables
         screen.WriteLine($"Report    {(File.Exists(page) ? page : Path.Combine(folder, "report.json"))}");
         if (File.Exists(Path.Combine(folder, "recipe.json")))
             screen.WriteLine("Again     fleet models quantize " + string.Join(' ', ((string[])[
-                model, .. again, "--recipe", Path.Combine(folder, "recipe.json"), "--out", $"{folder}-again",
+                model, .. given.ForRecipe, "--recipe", Path.Combine(folder, "recipe.json"), "--out", $"{folder}-again",
             ]).Select(Quoted)));
         if (report.Variants.FirstOrDefault(variant => variant is { Chosen: true, Artifact: not null }) is { } chosen)
             screen.WriteLine($"Next      fleet models prove {Quoted(Path.Combine(folder, chosen.Artifact!.Name))} "
                 + $"--reference {Quoted(model)} --validation {Quoted(report.Validation.From)}"
+                + string.Concat(given.ForProof.Select(word => $" {Quoted(word)}"))
                 + string.Concat((report.Validation.Shapes ?? []).Select(shape => $" --shape {Quoted($"{shape}")}")));
     }
 

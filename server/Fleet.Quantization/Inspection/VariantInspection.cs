@@ -36,7 +36,7 @@ internal sealed class VariantInspection
         InspectionRequest request, string scratch, IProgress<BuildProgress> progress, CancellationToken cancellationToken)
     {
         (_request, _progress, _cancellationToken) = (request, progress, cancellationToken);
-        var source = request.Variant;
+        var source = RecordedSource.Completed(request.Variant);
         foreach (var file in (string[])[source.Onnx, request.Reference])
         {
             if (!File.Exists(file)) throw new InvalidDataException($"{file} does not exist.");
@@ -62,9 +62,8 @@ internal sealed class VariantInspection
         var inputs = ModelInput.WithTables(ModelInput.Of(session), _model);
         var state = ModelState.Of(session, inputs, source.State ?? []);
         var samples = ModelSamples.Read(source.Validation, inputs, state, Quantizer.ValidationSeed, source.ValidationLabels,
-            SyntheticShapes.For(source, session, inputs, state), source.Task,
-            source with { Preprocessing = source.Preprocessing ?? RecordedPreprocessing.Beside(source.Onnx) });
-        ModelSamples.RefuseUnheeded(source.Preprocessing, samples);
+            SyntheticShapes.For(source, session, inputs, state), source.Task, source);
+        ModelSamples.RefuseUnheeded(request.Variant.Preprocessing, samples);
         (_samples, _preprocessing) = (new SpreadFeeds(samples.Feeds, request.Samples), samples.Preprocessing);
     }
 

@@ -6,37 +6,57 @@ using Microsoft.ML.OnnxRuntime.Tensors;
 namespace Fleet.Quantization.Proof;
 
 /// <summary>
-/// Samples of any kind as the npz that the agent's validation reads: for each input one array, its first axis counting samples.
+/// Samples of any kind as the npz files that the agent's validation reads: for each input one array, its first axis counting samples.
+/// Where samples differ in shape, as pictures do that keep their size, those alike are in one file.
 /// State that a model carries is written as <c>model</c> carried it: every processor then starts each sample alike.
 /// </summary>
 internal static class FeedArchive
 {
-    /// <summary>Writes at most <paramref name="most"/> samples and returns how many it were.</summary>
-    /// <exception cref="InvalidDataException">The samples differ in shape, or hold what an npz does not.</exception>
-    public static int Write(string path, InferenceSession model, IFeedSource source, IReadOnlyList<long>? labels, int most)
+    /// <summary>Writes at most <paramref name="most"/> samples.</summary>
+    /// <param name="folder">Where the files go; it is made.</param>
+    /// <param name="model">What carries state from one to the next.</param>
+    /// <param name="source">The samples.</param>
+    /// <param name="labels">Class of each; null for none.</param>
+    /// <param name="most">Samples that are written at most.</param>
+    /// <returns>The file or, where samples differ in shape, the folder of files, and how many samples are there.</returns>
+    /// <exception cref="InvalidDataException">The samples hold what an npz does not, or the model does not run on them.</exception>
+    public static (string Set, int Samples) Write(
+        string folder, InferenceSession model, IFeedSource source, IReadOnlyList<long>? labels, int most)
     {
         using var options = new RunOptions();
-        var stacks = new Dictionary<string, Stack>();
-        var count = 0;
-        foreach (var feed in source.Batches(1))
+        var sets = new OrderedDictionary<string, (Dictionary<string, Stack> Stacks, List<long> Labels)>();
+        foreach (var (sample, feed) in source.Batches(1).Take(most).Index())
         {
             using (feed)
             {
+                var shapes = string.Join(' ', feed.Values.Select(value => string.Join('x', value.GetTensorTypeAndShape().Shape)));
+                if (!sets.TryGetValue(shapes, out var set)) sets[shapes] = set = ([], []);
                 foreach (var (name, value) in feed.Names.Zip(feed.Values))
                 {
-                    if (!stacks.TryGetValue(name, out var stack)) stacks[name] = stack = Stack.Of(name, value);
+                    if (!set.Stacks.TryGetValue(name, out var stack)) set.Stacks[name] = stack = Stack.Of(name, value);
                     stack.Add(name, value);
                 }
+                // Of samples without labels it only counts them.
+                set.Labels.Add(labels?[sample] ?? 0);
                 // Runs the model only where its state is wanted.
                 Run(feed, model, options);
             }
-            if (++count == most) break;
         }
-        var arrays = stacks.Select(stack => KeyValuePair.Create(stack.Key, stack.Value.ToArray(count)));
-        if (labels is not null) arrays = arrays.Append(new("labels", NpyArray.Of([.. labels.Take(count)], count)));
+        Directory.CreateDirectory(folder);
+        string[] files = [
+            .. sets.Values.Index().Select(set => Written(Path.Combine(folder, FormattableString.Invariant($"{set.Index:D8}.npz")),
+                set.Item.Stacks, set.Item.Labels, labels is not null)),
+        ];
+        return (files is [var only] ? only : folder, sets.Values.Sum(set => set.Labels.Count));
+    }
+
+    private static string Written(string path, Dictionary<string, Stack> stacks, List<long> labels, bool labelled)
+    {
+        var arrays = stacks.Select(stack => KeyValuePair.Create(stack.Key, stack.Value.ToArray(labels.Count)));
+        if (labelled) arrays = arrays.Append(new("labels", NpyArray.Of([.. labels], labels.Count)));
         using var file = File.Create(path);
         NpzArchive.Write(file, arrays);
-        return count;
+        return path;
     }
 
     private static void Run(Feed feed, InferenceSession model, RunOptions options)
@@ -73,11 +93,6 @@ internal static class FeedArchive
 
         public void Add(string name, OrtValue value)
         {
-            var shape = value.GetTensorTypeAndShape().Shape;
-            if (!shape.SequenceEqual(Shape))
-                throw new InvalidDataException(
-                    $"Samples of '{name}' differ in shape ([{string.Join(',', Shape)}] and [{string.Join(',', shape)}]); to prove a "
-                        + $"variant all must have the same.");
             Bytes.Write(value.GetTensorMutableRawData());
             if (Bytes.Length > Array.MaxLength / 2)
                 throw new InvalidDataException($"The samples of '{name}' take more than {Array.MaxLength / 2} bytes; give fewer.");

@@ -33,7 +33,7 @@ internal sealed record ProofTask(
     /// <exception cref="ArgumentException">A processor is not known.</exception>
     public static ProofTask Of(ProofRequest request)
     {
-        var source = request.Variant;
+        var source = RecordedSource.Completed(request.Variant);
         foreach (var file in (string?[])[source.Onnx, request.Reference])
         {
             if (file is not null && !File.Exists(file)) throw new InvalidDataException($"{file} does not exist.");
@@ -44,9 +44,8 @@ internal sealed record ProofTask(
             ModelInput.Of(session), request.Reference is { } reference ? OnnxFile.Load(reference) : variant);
         var state = ModelState.Of(session, inputs, source.State ?? []);
         var data = ModelSamples.Read(source.Validation, inputs, state, Seed, source.ValidationLabels,
-            SyntheticShapes.For(source, session, inputs, state), source.Task,
-            source with { Preprocessing = source.Preprocessing ?? RecordedPreprocessing.Beside(source.Onnx) });
-        ModelSamples.RefuseUnheeded(source.Preprocessing, data);
+            SyntheticShapes.For(source, session, inputs, state), source.Task, source);
+        ModelSamples.RefuseUnheeded(request.Variant.Preprocessing, data);
         var needed = NeededSettings.In(variant);
         return new ProofTask(source.Onnx, request.Reference, data.Feeds,
             data.Truth.Task == ModelTask.Classification ? data.Truth.Classes : null, data.Source, request.Samples,

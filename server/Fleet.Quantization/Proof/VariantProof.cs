@@ -31,20 +31,18 @@ internal sealed class VariantProof(Emulation emulation)
         var folder = Directory.CreateTempSubdirectory("fleet-prove-").FullName;
         try
         {
-            var set = Path.Combine(folder, "samples.npz");
             using var model = OnnxRuntimeSession.Open(task.ReferencePath ?? task.VariantPath, task.Runtime.On(ThisMachine.Facts.IsaFlags));
-            var samples = FeedArchive.Write(set, model, task.Samples, task.Labels, task.MaximumSamples);
+            var (set, samples) = FeedArchive.Write(Path.Combine(folder, "samples"), model, task.Samples, task.Labels, task.MaximumSamples);
             var steps = task.Processors.Count + 2.0;
 
-            Task<AgentOutputs> Ask(string name, IReadOnlyList<string> command, string model, string validationSet, RuntimeSettings runtime)
+            Task<AgentOutputs> Ask(string name, IReadOnlyList<string> command, string model, RuntimeSettings runtime)
                 => AgentRun.RunAsync(command,
-                    new ValidationRequest(model, validationSet, runtime, [], OutputsPath: Path.Combine(folder, $"{name}.npz")),
-                    cancellationToken);
+                    new ValidationRequest(model, set, runtime, [], OutputsPath: Path.Combine(folder, $"{name}.npz")), cancellationToken);
 
             progress.Report(new BuildProgress("Running it natively", 0));
-            var native = await Ask("native", emulation.NativeCommand(), task.VariantPath, set, task.Runtime);
+            var native = await Ask("native", emulation.NativeCommand(), task.VariantPath, task.Runtime);
             var reference = task.ReferencePath is { } path
-                ? await Ask("reference", emulation.NativeCommand(), path, set, new RuntimeSettings())
+                ? await Ask("reference", emulation.NativeCommand(), path, new RuntimeSettings())
                 : native;
             if (reference.Values.Length != native.Values.Length)
                 throw new InvalidDataException(
@@ -89,7 +87,7 @@ internal sealed class VariantProof(Emulation emulation)
                 try
                 {
                     var outputs = await Ask(processor.Name, emulation.CommandOf(processor, Path.Combine(folder, processor.Name)),
-                        task.VariantPath, set, task.Runtime);
+                        task.VariantPath, task.Runtime);
                     return outputs.Values.Length == native.Values.Length
                         ? ProofRules.Judge(processor, here, FiguresOf(outputs), samples, task.ReferencePath is not null, task.Runtime)
                         : throw new InvalidDataException(

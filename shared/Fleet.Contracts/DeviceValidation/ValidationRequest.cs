@@ -11,7 +11,10 @@ namespace Fleet.Contracts.DeviceValidation;
 /// variant serves; a server asks it of the same program under an emulator, so that what is proved is what devices run.
 /// </summary>
 /// <param name="ModelPath">The ONNX file.</param>
-/// <param name="ValidationSetPath">The npz of inputs by name, labels in the form of the task, and the float model's outputs.</param>
+/// <param name="ValidationSetPath">
+/// The npz of inputs by name, labels in the form of the task, and the float model's outputs. With <paramref name="OutputsPath"/> it may be
+/// a folder of such files, run in the order of their names: arrays hold samples of one shape, and a model may take others.
+/// </param>
 /// <param name="Runtime">What the session is created with, as it will be when it serves.</param>
 /// <param name="Outputs">Outputs the release promises; the first is the one that matters most, such as the class scores.</param>
 /// <param name="MaximumMemoryBytes">Past this the process may not allocate; null for no limit.</param>

@@ -46,6 +46,20 @@ public sealed class OutputsTests : IDisposable
     }
 
     [Fact]
+    public async Task Samples_of_other_shapes_are_in_files_of_their_own_and_judged_together()
+    {
+        var model = new OnnxFile().Input("x", OnnxType.Float, 1, -1).Output("y", OnnxType.Float, 1, -1)
+            .Node("Neg", ["x"], ["y"]).Save(_folder["any.onnx"]);
+        Directory.CreateDirectory(_folder["sets"]);
+        Write("sets/0.npz", [new("x", NpyArray.Of([1f, 2, 3, 4, 6, 5], 2, 1, 3)), new("labels", NpyArray.Of([0L, 0], 2))]);
+        Write("sets/1.npz", [new("x", NpyArray.Of([8f, 7], 1, 1, 2)), new("labels", NpyArray.Of([0L], 1))]);
+        var reply = await AskOfAsync(model, _folder["sets"]);
+        Assert.Equal((DeploymentFailure.None, ""), (reply.Failure, reply.Detail));
+        Assert.Equal((2 / 3.0, 3), (reply.Scores!.Accuracy!.Value, reply.Scores.Samples));
+        Assert.Equal([-1f, -2, -3, -4, -6, -5, -8, -7], Kept()["y"].ToSingles());
+    }
+
+    [Fact]
     public async Task Model_without_float_outputs_says_so()
     {
         var reply = await AskAsync(TestModels.Identity(_folder.Path, OnnxType.Int64), [new("x", NpyArray.Of([1L, 2], 1, 2))]);
@@ -70,9 +84,20 @@ public sealed class OutputsTests : IDisposable
 
     private async Task<ValidationReply> AskAsync(string model, IEnumerable<KeyValuePair<string, NpyArray>> arrays, string? outputs = null)
     {
-        using (var file = File.Create(_folder["set.npz"])) NpzArchive.Write(file, arrays);
+        Write("set.npz", arrays);
+        return await AskOfAsync(model, _folder["set.npz"], outputs);
+    }
+
+    private void Write(string name, IEnumerable<KeyValuePair<string, NpyArray>> arrays)
+    {
+        using var file = File.Create(_folder[name]);
+        NpzArchive.Write(file, arrays);
+    }
+
+    private async Task<ValidationReply> AskOfAsync(string model, string set, string? outputs = null)
+    {
         var request = new ValidationRequest(
-            model, _folder["set.npz"], new RuntimeSettings(), [], OutputsPath: outputs ?? _folder["out.npz"]);
+            model, set, new RuntimeSettings(), [], OutputsPath: outputs ?? _folder["out.npz"]);
         await File.WriteAllTextAsync(_folder["request"], JsonSerializer.Serialize(request, FleetJson.Default.ValidationRequest) + "\n");
         await using var child = ChildProcess.Start(
             "bash", ["-c", $"(cat '{_folder["request"]}'; sleep 20) | '{ChildProgram.Path}' validate"],

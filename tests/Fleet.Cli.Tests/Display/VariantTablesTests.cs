@@ -77,7 +77,10 @@ public sealed class VariantTablesTests
     {
         var report = Report() with { Validation = new SampleSource("/data/it's held out.npz", 1_000) };
         Assert.Contains(Lines(report, outputIsTerminal: false),
-            line => line.EndsWith("--reference m.onnx --validation '/data/it'\\''s held out.npz'", StringComparison.Ordinal));
+            line => line.EndsWith("--reference m.onnx --validation '/data/it'\\''s held out.npz' --task regression --labels 'b'\\''s.npy'",
+                StringComparison.Ordinal));
+        Assert.Contains(Lines(report, outputIsTerminal: false),
+            line => line.StartsWith("Next ", StringComparison.Ordinal) && !line.Contains("--memory", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -88,7 +91,7 @@ public sealed class VariantTablesTests
         using var output = new StringWriter { NewLine = "\n" };
         VariantTables.Write(
             new Shell(output, TextWriter.Null, outputIsTerminal: false, errorIsTerminal: false, width: 80, _ => null, TimeProvider.System),
-            Report(), folder["m.onnx"], folder.Path, []);
+            Report(), folder["m.onnx"], folder.Path, new GivenOptions([], []));
         Assert.Contains("\njetson-fp16.onnx in the same folder: not of this run, nor in its report.\n", output.ToString(),
             StringComparison.Ordinal);
     }
@@ -98,7 +101,8 @@ public sealed class VariantTablesTests
         using var output = new StringWriter { NewLine = "\n" };
         VariantTables.Write(
             new Shell(output, TextWriter.Null, outputIsTerminal, errorIsTerminal: false, width: 80, _ => null, TimeProvider.System),
-            report, "m.onnx", "v", []);
+            report, "m.onnx", "v",
+            new GivenOptions(["--memory", "2"], ["--task", "regression", "--labels", "b's.npy"]));
         return Regex.Replace(output.ToString(), @"\e\[[0-9;]*m", "").Split('\n', StringSplitOptions.TrimEntries);
     }
 

@@ -2,8 +2,10 @@ using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
 using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
+using Fleet.Quantization.Onnx.Protos;
 using Fleet.Quantization.Proof;
 using Fleet.Quantization.Tests.Models;
+using Fleet.TestKit;
 
 namespace Fleet.Quantization.Tests.Proof;
 
@@ -74,6 +76,39 @@ public sealed class VariantProofTests : IDisposable
         Assert.Equal([0.75, 0.75], proof.Processors.Select(processor => processor.Accuracy!.Value));
         Assert.Equal((true, 0.0, 40), (proof.Holds, proof.Processors[1].Loss, proof.Samples));
     }
+
+    [Fact(Skip = NotHere, SkipUnless = nameof(EmulatesX64))]
+    public async Task Samples_that_differ_in_size_are_proved_each_with_its_label()
+    {
+        var model = new GraphBuilder().Input("x", 1, 3, -1, -1).Weight("w", 4, 3, 3, 3).Node("Conv", ["x", "w"], "c", Padded)
+            .Node("GlobalAveragePool", ["c"], "p").Node("Flatten", ["p"], "y").Output("y", 1, 4).Save(_folder, "any-size.onnx");
+        var random = new Random(5);
+        foreach (var (number, (width, height)) in new[] { (9, 6), (6, 9), (9, 6), (8, 8), (6, 9), (9, 6) }.Index())
+        {
+            var pixels = new byte[width * height * 3];
+            random.NextBytes(pixels);
+            Directory.CreateDirectory(_folder.File("pictures"));
+            File.WriteAllBytes(_folder.File($"pictures/{number}.png"), PngWriter.Write(width, height, 3, pixels));
+        }
+        var read = ProofTask.Of(new ProofRequest
+        {
+            Variant = new SourceSpec { Onnx = model, Validation = _folder.File("pictures") },
+            Processors = ["haswell"],
+        });
+        long[] decisions;
+        using (var session = OnnxRuntimeSession.Open(model))
+            decisions = [
+                .. ModelOutputs.Of(session, read.Samples, TestContext.Current.CancellationToken).Decisions().Select(one => (long)one),
+            ];
+        var proof = await new VariantProof(Emulation.OfThisMachine()).RunAsync(
+            read with { Labels = [.. decisions.Select((decision, sample) => sample == 3 ? (decision + 1) % 4 : decision)] },
+            new Progress<BuildProgress>(), TestContext.Current.CancellationToken);
+        Assert.True(proof.Holds, proof.Processors[1].Detail);
+        Assert.Equal(6, proof.Samples);
+        Assert.All(proof.Processors, processor => Assert.Equal(5 / 6.0, processor.Accuracy!.Value, 9));
+    }
+
+    private static void Padded(NodeProto node) => node.With("pads", [1, 1, 1, 1]);
 
     private Task<ProofReport> ProveAsync(string variant, RuntimeSettings runtime, params string[] processors)
         => new VariantProof(Emulation.OfThisMachine()).RunAsync(

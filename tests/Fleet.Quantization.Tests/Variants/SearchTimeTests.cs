@@ -64,7 +64,26 @@ public sealed class SearchTimeTests : IDisposable
         Assert.Equal(80, left.After(1).TotalSeconds, 6);
         // Twice as slow, of which a quarter of the whole is not believed yet.
         clock.Elapsed = TimeSpan.FromSeconds(40);
-        Assert.Equal(80 * (40 + 25) / (20 + 25.0), left.After(1).TotalSeconds, 6);
+        var slower = new TimeLeft(expected, after: TimeSpan.FromSeconds(20), deadline);
+        clock.Elapsed += TimeSpan.FromSeconds(40);
+        Assert.Equal(80 * (40 + 25) / (20 + 25.0), slower.After(1).TotalSeconds, 6);
+    }
+
+    [Fact]
+    public void What_is_left_counts_down_within_a_step_to_what_lies_behind_it()
+    {
+        var clock = new Clock();
+        using var deadline = new Deadline(null, clock);
+        TimeSpan[] expected = [TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(6)];
+        var left = new TimeLeft(expected, after: TimeSpan.FromSeconds(2), deadline);
+        clock.Elapsed = TimeSpan.FromSeconds(2);
+        var told = new List<string>();
+        for (var second = 0; second < 8; second++)
+        {
+            told.Add(TimeLeft.About(left.After(1)));
+            clock.Elapsed += TimeSpan.FromSeconds(1);
+        }
+        Assert.Equal(["8", "7", "6", "5", "4", "3", "2", "2"], told.Select(text => text.Split(' ')[1]));
     }
 
     [Fact]
@@ -79,7 +98,9 @@ public sealed class SearchTimeTests : IDisposable
     }
 
     [Theory]
-    [InlineData(2, "about 10 s")]
+    [InlineData(0, "about 1 s")]
+    [InlineData(7.4, "about 7 s")]
+    [InlineData(24, "about 20 s")]
     [InlineData(44, "about 40 s")]
     [InlineData(89, "about 90 s")]
     [InlineData(91, "about 2 min")]

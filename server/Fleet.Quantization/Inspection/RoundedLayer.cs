@@ -6,7 +6,7 @@ namespace Fleet.Quantization.Inspection;
 
 /// <summary>
 /// A value that both models have, and the operators that make it in the variant out of values that both have: among them is one that
-/// rounds, to integers or to 16-bit floats.
+/// rounds, to integers or to 16-bit floats, by itself or in a branch or body that it carries.
 /// </summary>
 /// <param name="Title">The layer's name.</param>
 /// <param name="Operator">Its operator.</param>
@@ -53,23 +53,26 @@ internal sealed record RoundedLayer(
         var within = new HashSet<NodeProto>(ReferenceEqualityComparer.Instance);
         foreach (var node in model.Graph.Node)
         {
-            if (node.OutputAt(0) is not { } value || !common.Contains(value)) continue;
+            // Of a recurrent layer the whole sequence may be unread.
+            if (node.Output.FirstOrDefault(common.Contains) is not { } value) continue;
             var rounded = RoundedOf(variant, value);
             var (nodes, read) = Between(variant, rounded, value, common);
-            if (!nodes.Any(one => Rounding.Contains(one.OpType) || IsHalf(one, variant))) continue;
+            NodeProto[] all = [.. nodes.SelectMany(one => one.Subgraphs().SelectMany(Scopes.NodesOf).Prepend(one))];
+            if (!all.Any(one => Rounding.Contains(one.OpType) || IsHalf(one, variant))) continue;
             within.UnionWith(nodes);
             var main = nodes.FirstOrDefault(one => Weighted.Contains(one.OpType)) ?? node;
             layers.Add(new RoundedLayer(main.Name.Length > 0 ? main.Name : node.Title(), main.OpType, value, rounded,
                 [.. nodes.OrderBy(one => order[one])], read)
             {
-                Weights = nodes.Select(one => WeightsOf(one, variant)).FirstOrDefault(found => found is not null),
-                Activations = nodes.Select(one => ActivationsOf(one, variant)).FirstOrDefault(found => found is not null),
+                Weights = all.Select(one => WeightsOf(one, variant)).FirstOrDefault(found => found is not null),
+                Activations = all.Select(one => ActivationsOf(one, variant)).FirstOrDefault(found => found is not null),
                 Range = variant.ConsumersOf(value).Append(variant.ProducerOf(variant.ProducerOf(value)?.InputAt(0) ?? ""))
                     .Select(one => RangeOf(one, variant)).FirstOrDefault(found => found is not null),
             });
         }
         return (layers, variant.Graph.Node.Count(node => !within.Contains(node) && Weighted.Contains(node.OpType)
-            && node.Input.Any(input => variant.ProducerOf(input) is { } producer && Rounding.Contains(producer.OpType))));
+            && (Rounding.Contains(node.OpType)
+                || node.Input.Any(input => variant.ProducerOf(input) is { } producer && Rounding.Contains(producer.OpType)))));
     }
 
     /// <summary>What readers of a value get in the variant: where it is rounded the rounded one, else the value itself.</summary>
@@ -109,8 +112,9 @@ internal sealed record RoundedLayer(
     private static string? WeightsOf(NodeProto node, OnnxGraph variant) => node.OpType switch
     {
         "DequantizeLinear" when Constant(node.InputAt(0), variant) is { Dims.Count: >= 2 } weights => NameOf(weights),
-        "MatMulInteger" or "ConvInteger" when variant.Constant(node.InputAt(1)) is { } weights => NameOf(weights),
-        "QLinearConv" or "QLinearMatMul" when variant.Constant(node.InputAt(3)) is { } weights => NameOf(weights),
+        "MatMulInteger" or "ConvInteger" or "DynamicQuantizeMatMul" or "MatMulIntegerToFloat" or "DynamicQuantizeLSTM"
+            when variant.Constant(node.InputAt(1)) is { } weights => NameOf(weights),
+        "QLinearConv" or "QLinearMatMul" or "QGemm" when variant.Constant(node.InputAt(3)) is { } weights => NameOf(weights),
         "MatMulNBits" => $"int{node.Int("bits", 4)}",
         "GatherBlockQuantized" => $"int{node.Int("bits", 4)}",
         _ when IsHalf(node, variant) => Half,

@@ -4,6 +4,7 @@ using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
 using Fleet.Quantization.Proof;
+using Fleet.Quantization.Requantization;
 using Fleet.Quantization.Samples;
 using Microsoft.ML.OnnxRuntime;
 using DataType = Fleet.Quantization.Onnx.Protos.TensorProto.Types.DataType;
@@ -29,6 +30,8 @@ internal sealed class VariantInspection
     private readonly IReadOnlyList<RoundedLayer> _layers;
     private readonly int _others;
     private readonly HashSet<string> _halves;
+    private readonly string _reference;
+    private readonly string[] _requantized;
     private readonly IFeedSource _samples;
     private readonly Preprocessing? _preprocessing;
 
@@ -44,12 +47,11 @@ internal sealed class VariantInspection
         progress.Report(new BuildProgress("Reading the models", 0));
         _variant = PreparedModel.Read(source.Onnx);
         ValueTypes.InferInto(_variant);
-        var prepared = PreparedModel.From(request.Reference, scratch);
+        (_reference, _requantized) = FloatOf(request.Reference, scratch);
+        var prepared = PreparedModel.From(_reference, scratch);
         _model = prepared.Model;
         _variantGraph = HalfNames.Restored(new OnnxGraph(_variant), prepared.Graph);
         var (variant, reference) = (Path.GetFileName(source.Onnx), Path.GetFileName(request.Reference));
-        if (QuantizedForm.Of(_model) is { } form)
-            throw new InvalidDataException($"{reference} is quantized itself ({form}): give the float model that {variant} was made of.");
         if (ModelPair.DifferenceOf(_model.Graph, _variant.Graph) is { } difference)
             throw new InvalidDataException(
                 $"{variant} was not made of {reference}: {difference}. Give the float model that it was made of.");
@@ -65,6 +67,17 @@ internal sealed class VariantInspection
             SyntheticShapes.For(source, session, inputs, state), source.Task, source);
         ModelSamples.RefuseUnheeded(request.Variant.Preprocessing, samples);
         (_samples, _preprocessing) = (new SpreadFeeds(samples.Feeds, request.Samples), samples.Preprocessing);
+    }
+
+    /// <summary>The float model: the given file or, where that is quantized itself, what is made of it, which is said.</summary>
+    private static (string Path, string[] Said) FloatOf(string reference, string scratch)
+    {
+        if (QuantizedForm.Of(PreparedModel.Read(reference)) is not { } form) return (reference, []);
+        var path = Path.Combine(scratch, "requantized.onnx");
+        FloatFile.Write(reference, path, OnnxFile.MaximumBytes);
+        return (path, [
+            $"{Path.GetFileName(reference)} is quantized itself ({form}) and was made float first, as --requantize of 'quantize' does.",
+        ]);
     }
 
     /// <summary>Inspects the variant of a request.</summary>
@@ -131,7 +144,7 @@ internal sealed class VariantInspection
             Reference = Path.GetFileName(_request.Reference),
             Samples = new SampleSource(_request.Variant.Validation, _samples.Count) { Preprocessing = _preprocessing },
             SignalToNoise = OfOutputs(),
-            Settings = NeededSettings.In(_variant).InWords(),
+            Settings = [.. _requantized, .. NeededSettings.In(_variant).InWords()],
             Layers = [
                 .. _layers.Where(layer => sums.ContainsKey(layer.Value)).Select(layer => Figures(
                     layer, sums[layer.Value], alone.TryGetValue(layer, out var own) ? own : null, scales.ContainsKey(layer.Value),
@@ -206,7 +219,7 @@ internal sealed class VariantInspection
 
     private double OfOutputs()
     {
-        using var session = OnnxRuntimeSession.Open(_request.Reference);
+        using var session = OnnxRuntimeSession.Open(_reference);
         using var variant = OnnxRuntimeSession.Open(_request.Variant.Onnx);
         return AllOutputs.Of(variant, _samples, _cancellationToken)
             .Against(AllOutputs.Of(session, _samples, _cancellationToken)).SignalToNoise;

@@ -75,6 +75,74 @@ public sealed class VariantInspectionTests : IDisposable
         Assert.Contains(report.Settings[0], InspectionPage.Render(report), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Recurrent_layer_with_weights_of_bytes_is_listed_where_one_of_its_outputs_is_read(bool lastAlone)
+    {
+        var random = new Random(3);
+        float[] Weights(int count) => [.. Enumerable.Range(0, count).Select(_ => random.NextSingle() - 0.5f)];
+        var model = new GraphBuilder().Input("x", 4, 1, 8).Output("y", lastAlone ? [1, 1, 16] : [4, 1, 1, 16])
+            .Constant(Tensors.Of("w", Weights(64 * 8), 1, 64, 8)).Constant(Tensors.Of("r", Weights(64 * 16), 1, 64, 16))
+            .Node("LSTM", ["x", "w", "r"], "h", node =>
+            {
+                node.With("hidden_size", 16);
+                if (lastAlone) node.Output.Insert(0, "");
+            }).Node("Relu", ["h"], "y").Build();
+        OnnxFile.Save(model, _folder.File("m.onnx"));
+        var report = Inspected(Quantized("int8-dynamic"));
+        var layer = Assert.Single(report.Layers);
+        Assert.Equal(("DynamicQuantizeLSTM", "uint8", "dynamic"), (layer.Operator, layer.Weights, layer.Activations));
+        Assert.InRange(layer.Alone!.Value, 20, 80);
+        Assert.Equal(layer.Alone.Value, layer.Cumulative, 3);
+    }
+
+    [Fact]
+    public void Layers_in_a_branch_are_listed_as_what_carries_it()
+    {
+        var weight = Tensors.Of("w", [.. Enumerable.Range(0, 64 * 64).Select(i => (i * 37 % 101 - 50) / 100f)], 64, 64);
+        static GraphProto Branch(string name, string operation, params string[] reads)
+        {
+            var graph = new GraphProto { Name = name };
+            graph.Node.Add(Nodes.Node(operation, [.. reads], [name]));
+            graph.Output.Add(new ValueInfoProto { Name = name });
+            return graph;
+        }
+        var model = new GraphBuilder().Input("x", 1, 64).Output("y", 1, 64).Constant(weight).Constant(Tensors.Of("zero", [0f]))
+            .Node("ReduceSum", ["x"], "sum", node => node.With("keepdims", 0)).Node("Greater", ["sum", "zero"], "c0")
+            .Node("Squeeze", ["c0"], "c").Node("If", ["c"], "h", node =>
+            {
+                void Carry(string name, GraphProto graph) => node.Attribute.Add(
+                    new AttributeProto { Name = name, Type = AttributeProto.Types.AttributeType.Graph, G = graph });
+                Carry("then_branch", Branch("t", "MatMul", "x", "w"));
+                Carry("else_branch", Branch("e", "Neg", "x"));
+            }).Node("Relu", ["h"], "y").Build();
+        OnnxFile.Save(model, _folder.File("m.onnx"));
+        var report = Inspected(Quantized("int8-weights"));
+        var layer = Assert.Single(report.Layers);
+        Assert.Equal(("If", "int8"), (layer.Operator, layer.Weights));
+        Assert.InRange(layer.Alone!.Value, 20, 90);
+    }
+
+    [Fact]
+    public void Reference_that_is_quantized_itself_is_made_float_first()
+    {
+        OnnxFile.Save(TinyModels.MatMulAdd(), _folder.File("m.onnx"));
+        var given = Quantized("int8-weights");
+        File.Move(given, _folder.File("given.onnx"));
+        var report = new Quantizer().Run(new QuantizationRequest
+        {
+            Source = new SourceSpec { Onnx = _folder.File("given.onnx"), Validation = SampleSource.Synthetic, Requantize = true },
+            Quantization = new QuantizationSpec { Profiles = ["arm-cpu"], Schemes = ["int8-dynamic"], Effort = "fast" },
+        }, _folder.File("again"), new Progress<BuildProgress>(), TestContext.Current.CancellationToken);
+        // Nothing takes the given one's place that is larger and not told to be faster.
+        Assert.All(report.Variants.Where(variant => variant.Chosen),
+            variant => Assert.True(variant.Bytes < report.Requantized!.Bytes || variant.EstimatedSpeedUp > 1.25));
+        var inspected = Inspected(_folder.File("again/arm-cpu-int8-dynamic.onnx"), "given.onnx");
+        Assert.Equal(["MatMulInteger", "MatMulInteger"], inspected.Layers.Select(layer => layer.Operator));
+        Assert.Contains("given.onnx is quantized itself", inspected.Settings[0], StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Channel_that_stretches_the_range_is_named()
     {
@@ -192,7 +260,7 @@ public sealed class VariantInspectionTests : IDisposable
     [InlineData("width", "output 'y' float (any, 1) of the float model is 'y' float (any, 5) in the variant")]
     [InlineData("rank", "input 'x' float (any, 1) of the float model is 'x' float (any, 1, 1) in the variant")]
     [InlineData("inner", "Value 'h' is float (1, 1) in the float model and float (1, 2) in the variant: give the float model")]
-    [InlineData("swapped", "model.onnx is quantized itself (DequantizeLinear 1): give the float model that variant.onnx was made of.")]
+    [InlineData("swapped", "variant.onnx has nothing to list: no layer of it is rounded: it computes in 32-bit floats, as a float model")]
     public void Pair_that_does_not_belong_together_is_refused_with_what_differs(string fault, string said)
     {
         static GraphBuilder Float(GraphBuilder graph) => graph.Constant(Tensors.Of("w", [2f], 1, 1)).Node("MatMul", ["x", "w"], "h")
@@ -236,6 +304,30 @@ public sealed class VariantInspectionTests : IDisposable
     {
         Variant = new SourceSpec { Onnx = variant, Validation = _folder.File("x.npy") },
         Reference = _folder.File("model.onnx"),
+    }, new Progress<BuildProgress>(), TestContext.Current.CancellationToken);
+
+    /// <summary>The file of a variant of <c>m.onnx</c>.</summary>
+    private string Quantized(string scheme)
+    {
+        var made = new Quantizer().Run(new QuantizationRequest
+        {
+            Source = new SourceSpec { Onnx = _folder.File("m.onnx"), Validation = SampleSource.Synthetic },
+            Quantization = new QuantizationSpec
+            {
+                Profiles = ["arm-cpu"],
+                Schemes = [scheme],
+                MinimumSignalToNoise = 0,
+                Effort = "fast",
+            },
+        }, _folder.Path, new Progress<BuildProgress>(), TestContext.Current.CancellationToken);
+        var variant = made.Variants.Single(one => one.Scheme == scheme);
+        return _folder.File(variant.Artifact?.Name ?? throw new InvalidOperationException(string.Join(' ', variant.Reasons)));
+    }
+
+    private InspectionReport Inspected(string variant, string reference = "m.onnx") => VariantInspector.Run(new InspectionRequest
+    {
+        Variant = new SourceSpec { Onnx = variant, Validation = SampleSource.Synthetic },
+        Reference = _folder.File(reference),
     }, new Progress<BuildProgress>(), TestContext.Current.CancellationToken);
 
     private void Write(NpyArray samples) => File.WriteAllBytes(_folder.File("x.npy"), samples.ToFile());

@@ -111,6 +111,7 @@ public sealed class Quantizer(TimeProvider? time = null, DeviceFacts? machine = 
         var wanted = new VariantRequest(source.Onnx, calibration, heldOut, settings, outputFolder)
         {
             LargestFile = LargestFile,
+            QuantizedPath = form is null ? null : file,
             Measured = request.Measured ?? [],
             Fixed = request.Recipe is { } recipe ? new FixedChoices(recipe) : null,
             Deadline = deadline,
@@ -122,7 +123,11 @@ public sealed class Quantizer(TimeProvider? time = null, DeviceFacts? machine = 
         {
             Model = Path.GetFileName(file),
             Sha256 = sha256,
-            Requantized = requantized,
+            Requantized = requantized is null ? null : requantized with
+            {
+                KeptFor = [.. settings.Profiles.Select(profile => profile.Name)
+                    .Except(made.Variants.Where(variant => variant.Chosen).Select(variant => variant.Profile))],
+            },
             Bytes = OnnxFile.BytesOf(source.Onnx),
             Parameters = parameters,
             StartedAt = startedAt,

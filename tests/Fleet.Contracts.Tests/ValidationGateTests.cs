@@ -33,7 +33,7 @@ public sealed class ValidationGateTests
         Assert.Equal(
             [
                 "Accuracy 0.8512 is below the required 0.9.", "Latency p95 12.5 ms is above the allowed 10 ms.",
-                "Peak memory 80 MiB is above the allowed 64 MiB.",
+                "Peak memory 83.886 MB is above the allowed 67.109 MB.",
             ], reasons);
     }
 

@@ -64,6 +64,30 @@ public sealed class QuantizerTests
     }
 
     [Fact]
+    public void Variant_whose_interval_reaches_past_what_is_asked_is_accepted_and_marked()
+    {
+        using var folder = new ScratchFolder();
+        OnnxFile.Save(TinyModels.Gemm(), folder.File("m.onnx"));
+        VariantReport Asking(double decibels) => new Quantizer(machine: X64).Run(new QuantizationRequest
+        {
+            Source = new SourceSpec { Onnx = folder.File("m.onnx"), Validation = SampleSource.Synthetic },
+            Quantization = new QuantizationSpec
+            {
+                Profiles = ["arm-cpu"],
+                Schemes = ["int8-dynamic"],
+                MinimumSignalToNoise = decibels,
+                Effort = "fast",
+            },
+        }, folder.File("out"), new Progress<BuildProgress>(), TestContext.Current.CancellationToken).Variants[0];
+        var easily = Asking(5);
+        Assert.Equal((true, false), (easily.Accepted, easily.ReachesPastLimit));
+        var interval = easily.Intervals.Single(one => one.Name == "signalToNoise");
+        var barely = Asking(interval.Low + 0.1 * (easily.Closeness!.SignalToNoise - interval.Low));
+        Assert.Equal((true, true), (barely.Accepted, barely.ReachesPastLimit));
+        Assert.Contains(barely.Reasons, reason => reason.Contains("its interval reaches below", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void Model_of_several_inputs_is_judged_without_labels_and_one_variant_is_chosen_for_each_profile()
     {
         using var folder = new ScratchFolder();

@@ -58,9 +58,19 @@ internal sealed record Candidate(string Id, long Bytes, MetricValue Figure)
     /// <summary>Of the float model, the size as it was given, before it was prepared; null for others.</summary>
     public long? GivenBytes { get; init; }
 
+    /// <summary>Of the float model, what it was made of where that was quantized already; null for others.</summary>
+    public QuantizedAlready? Quantized { get; init; }
+
     /// <summary>True when its weights have four bits: taken where that is known to be faster, or where bytes are what counts.</summary>
     public bool IsFourBit { get; init; }
 }
+
+/// <summary>
+/// A quantized model that was given to be made float and quantized again: nothing larger takes its place without being faster.
+/// </summary>
+/// <param name="Bytes">Size of the file.</param>
+/// <param name="Speed">How fast it is beside the float model made of it; null where that could not be had.</param>
+internal sealed record QuantizedAlready(long Bytes, RelativeSpeed? Speed);
 
 /// <summary>The choice.</summary>
 /// <param name="Chosen">Id of the one to take; null when not even the float model keeps within the budgets.</param>
@@ -148,8 +158,8 @@ internal static class VariantChoice
             return Text($"Its p95 is {candidate.LatencyP95.Value.TotalMilliseconds:0.###} ms; the budget is ")
                 + Text($"{budget.MaximumLatencyP95.Value.TotalMilliseconds:0.###} ms.");
         if (candidate.MemoryBytes > budget.MaximumMemoryBytes)
-            return Text($"Its peak memory is {candidate.MemoryBytes / 1048576.0:0.#} MiB; the budget is ")
-                + Text($"{budget.MaximumMemoryBytes / 1048576.0:0.#} MiB.");
+            return Text($"Its peak memory is {candidate.MemoryBytes / 1e6:0.#} MB; the budget is ")
+                + Text($"{budget.MaximumMemoryBytes / 1e6:0.#} MB.");
         return null;
     }
 
@@ -170,6 +180,10 @@ internal static class VariantChoice
 
     private static string? WhyUnfit(Candidate candidate, Candidate original, QuantizationGoal goal, ProfileBudget budget)
     {
+        if (original.Quantized is { } given && candidate.Bytes >= given.Bytes
+            && !(goal == QuantizationGoal.Latency && candidate.Speed is { } own && given.Speed is { } speed && own.IsFasterThan(speed)))
+            return Text($"Its file is not smaller than the quantized model that was given ({candidate.Bytes:N0} of {given.Bytes:N0} bytes)")
+                + (goal == QuantizationGoal.Latency ? ", nor is it told to be faster." : ".");
         if (candidate.IsFloat) return null;
         if (Math.Min(original.Bytes, original.GivenBytes ?? original.Bytes) is var bytes && candidate.Bytes >= bytes)
             return Text($"Its file is not smaller than the float model ({candidate.Bytes:N0} of {bytes:N0} bytes).");

@@ -275,7 +275,8 @@ internal static class ReportPage
                 + "three did and agree.");
         Term("Verdict", "Chosen: what the goal takes. Accepted: may be released, and is better in something. Beaten: good enough, but "
             + "another is as small, as fast and as good, so that it is not released. Rejected: may not be released. Not made: the "
-            + "technique does not suit the model, or needs samples that were not given.");
+            + "technique does not suit the model, or needs samples that were not given. Unsure: the figure holds the limit, and the range "
+            + "in which it lies on other samples reaches past it.");
         Term("Energy", view.HasEnergy
             ? "Of one inference: what the whole processor package drew over a second of inferences (RAPL), idle power included, over their "
                 + "number."
@@ -322,10 +323,11 @@ internal static class ReportPage
 
     private static string Verdict(VariantReport variant) => variant switch
     {
-        { Chosen: true } => "<span class=\"verdict yes\">★ chosen</span>",
+        { Chosen: true } => $"<span class=\"verdict yes\">★ chosen{(variant.ReachesPastLimit ? ", unsure" : "")}</span>",
         { Artifact: null } => "<span class=\"verdict fair\">– not made</span>",
         { Accepted: false } => "<span class=\"verdict no\">✕ rejected</span>",
         { Dominated: true } => "<span class=\"verdict fair\">✓ beaten</span>",
+        { ReachesPastLimit: true } => "<span class=\"verdict fair\">✓ accepted, unsure</span>",
         _ => "<span class=\"verdict yes\">✓ accepted</span>",
     };
 
@@ -346,9 +348,7 @@ internal static class ReportPage
     }
 
     private static string? RangeOf(ReportMeasure measure, VariantReport variant)
-        => variant.Intervals.FirstOrDefault(interval => interval.Name == measure.Name) is { } range
-            ? $"{measure.Text(range.Low)} to {measure.Text(range.High)}"
-            : null;
+        => variant.Intervals.FirstOrDefault(interval => interval.Name == measure.Name) is { } range ? measure.Text(range) : null;
 
     private static string Quality(ReportMeasure measure, double quality)
         => measure.Text(quality) + (measure.IsCloseness && quality >= Closeness.Exact ? "" : " " + measure.Title);

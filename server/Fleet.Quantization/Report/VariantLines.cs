@@ -21,7 +21,7 @@ internal static class VariantLines
                 variant.SpeedUp is { } speed ? Text($"  {speed:0.00}x")
                     : variant.EstimatedSpeedUp is { } estimate ? Text($"  est. {estimate:0.0}x") : "",
                 variant.Refinement is { } refinement ? Text($" (refined by {refinement.Devices} devices)") : "",
-                variant.SpeedUpInterval is { } range ? Text($" ({range.Low:0.00}-{range.High:0.00})") : "",
+                variant.SpeedUpInterval is { } range ? Text($" ({range.Low:0.00} to {range.High:0.00})") : "",
                 variant.Batch is { } batch ? Text($"  {batch.SpeedUp:0.00}x in batches of {batch.Size}") : "",
                 variant.Accepted ? "  accepted" : "  rejected"));
             foreach (var reason in variant.Reasons) Console.WriteLine($"    {reason}");

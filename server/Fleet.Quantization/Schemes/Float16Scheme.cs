@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using Fleet.Contracts.Devices;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
 using Fleet.Quantization.Weights;
@@ -39,6 +40,9 @@ internal sealed class Float16Scheme : IQuantizationScheme
 
     /// <inheritdoc/>
     public string Suffix => "fp16";
+
+    /// <summary>Nothing of it computes in integers.</summary>
+    public RuntimeSettings Runtime(RuntimeSettings ofProfile) => NeededSettings.Unguarded(ofProfile);
 
     /// <inheritdoc/>
     public IReadOnlyCollection<string> CalibratedValues(OnnxGraph graph) => [];

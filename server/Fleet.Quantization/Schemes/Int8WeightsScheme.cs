@@ -1,3 +1,4 @@
+using Fleet.Contracts.Devices;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
 using Fleet.Quantization.Weights;
@@ -44,6 +45,9 @@ internal sealed class Int8WeightsScheme : IQuantizationScheme
     /// constant like any other node, once, at load.
     /// </summary>
     public IReadOnlyDictionary<string, string> Needs { get; } = new Dictionary<string, string> { [NeededSettings.NoQuantized] = "1" };
+
+    /// <inheritdoc/>
+    public RuntimeSettings Runtime(RuntimeSettings ofProfile) => NeededSettings.Unguarded(new NeededSettings(Needs).Over(ofProfile));
 
     /// <inheritdoc/>
     /// <exception cref="InvalidDataException">The model has no float weights worth storing as bytes.</exception>

@@ -29,14 +29,20 @@ internal sealed class NamedLayers
     /// <param name="graph">The prepared graph.</param>
     /// <param name="keep">What stays float.</param>
     /// <param name="only">What alone is quantized; empty for everything.</param>
-    /// <exception cref="InvalidDataException">A name is not of this graph; the message holds the nearest that is.</exception>
+    /// <exception cref="InvalidDataException">
+    /// A name is not of this graph, and the message holds the nearest that is; or all that it means in one list is in the other.
+    /// </exception>
     public static NamedLayers? In(OnnxGraph graph, IReadOnlyList<string> keep, IReadOnlyList<string> only)
     {
         if (keep.Count == 0 && only.Count == 0) return null;
         NodeProto[] nodes = [.. Scopes.NodesOf(graph.Graph).Where(node => node.OutputAt(0) is not null)];
         HashSet<string> Found(IReadOnlyList<string> names, string option)
             => [.. names.SelectMany(name => Matching(nodes, name, option)).Select(node => node.Output[0])];
-        return new NamedLayers(Found(keep, "keep"), only.Count == 0 ? null : Found(only, "only"));
+        var kept = Found(keep, "keep");
+        foreach (var name in only.Where(name => Matching(nodes, name, "only").All(node => kept.Contains(node.Output[0]))))
+            throw new InvalidDataException($"'{name}' of --only (in a build spec quantization.only) is to stay float by --keep "
+                + "(quantization.keep): leave one of the two out.");
+        return new NamedLayers(kept, only.Count == 0 ? null : Found(only, "only"));
     }
 
     /// <summary>Bits by first output of the matrix products that were named; of two that name one the later holds.</summary>

@@ -235,6 +235,7 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
             Selected = double.IsFinite(honest.Model.Judged.Figure.Value) ? honest.Model.Judged.Figure : null,
             Layers = LayerExplanation.Of(graph, scheme, fused.Model, fused.Returned, accepted, bench.DropOf(judged) is not null),
             Accepted = accepted,
+            ReachesPastLimit = accepted && bench.ReachingPast(judged) is not null,
         };
         var mates = scheme.RoundsByBatch(graph) ? bench.MatesOf(honest.Model.Model, wanted.Id, settings, cancellationToken) : null;
         var subject = new ReasonsOf(report, judged, fused.Model, fused.Left, scheme)

@@ -100,6 +100,11 @@ internal sealed class Bench : IDisposable
     /// <summary>How exactly the figure that decides should be known, in its unit.</summary>
     public double AskedPrecision => Precision.Asked(Baseline.Original.Figure, _settings.MaximumDrop);
 
+    /// <summary>What to say where what is told holds its limit and the interval reaches past it; null where it does not.</summary>
+    public string? ReachingPast(Judged told) => DropOf(told) is { } lost
+        ? Precision.ReachingPast(lost, DropIntervalOf(told), Limit - Baseline.Original.Loss, told.Figure.Unit, Baseline.Split.Report.Count)
+        : Precision.ReachingPast(told.Figure.Value, told.Interval, -Limit, told.Figure.Unit, Baseline.Split.Report.Count);
+
     /// <summary>What to say where too few samples report to tell a variant's figure as exactly as asked; null where enough do.</summary>
     public string? LackingOf(VariantReport variant)
     {

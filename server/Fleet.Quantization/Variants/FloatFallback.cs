@@ -38,30 +38,46 @@ internal sealed class FloatFallback(HardwareProfile profile, Bench bench, Varian
     /// <summary>False where it was asked for in another operator set.</summary>
     private bool MayBeGiven => request.Settings.Opset is null;
 
+    /// <summary>
+    /// Times the model as it was given, where it may be handed out: before any time is told, because what is timed may change the clock.
+    /// </summary>
+    /// <param name="file">A place for its file.</param>
+    /// <param name="cancellationToken">Stops between runs of the model.</param>
+    public void Time(string file, CancellationToken cancellationToken)
+    {
+        if (!MayBeGiven || _aboutSize && !IsLarger && request.Fixed is null || request.Deadline.HasPassed) return;
+        WriteGiven(file);
+        if (request.Fixed?.IsMade(_id, file) != false) bench.Time(_id, file, OnnxRuntimeSession.Plain, cancellationToken);
+        OnnxFile.Delete(file);
+    }
+
     /// <summary>Writes it.</summary>
     /// <param name="file">Its file.</param>
-    /// <param name="cancellationToken">Stops between runs of the model.</param>
-    /// <returns>True where it is the model as it was given, which is then timed as a variant; and what is to be said of it.</returns>
-    public (bool IsGiven, IReadOnlyList<string> Reasons) Write(string file, CancellationToken cancellationToken)
+    /// <returns>True where it is the model as it was given, which has times of its own; and what is to be said of it.</returns>
+    public (bool IsGiven, IReadOnlyList<string> Reasons) Write(string file)
     {
         if (MayBeGiven)
         {
-            var given = PreparedModel.Read(request.ModelPath);
-            new NeededSettings(new Dictionary<string, string>()).WriteTo(given);
-            OnnxFile.Save(given, file, request.LargestFile);
-            if (TakesGiven(file, cancellationToken) is { } why) return (true, [why]);
+            WriteGiven(file);
+            if (TakesGiven(file) is { } why) return (true, [why]);
         }
         OnnxFile.Save(_halved.Value ?? OnnxFile.Load(bench.FloatFile), file, request.LargestFile);
         return (false, _halved.Value is null ? [] : ["Its weights have 16 bits in the file, as they were given; the runtime makes floats "
             + "of them when it loads it."]);
     }
 
+    private void WriteGiven(string file)
+    {
+        var given = PreparedModel.Read(request.ModelPath);
+        new NeededSettings(new Dictionary<string, string>()).WriteTo(given);
+        OnnxFile.Save(given, file, request.LargestFile);
+    }
+
     /// <summary>Why the model as it was given, in <paramref name="file"/>, is taken; null where it is not.</summary>
-    private string? TakesGiven(string file, CancellationToken cancellationToken)
+    private string? TakesGiven(string file)
     {
         const string AsGiven = "It is the model as it was given";
         if (request.Fixed is { } choices ? !choices.IsMade(_id, file) : _aboutSize && !IsLarger) return null;
-        if (bench.IsHere(profile) && !request.Deadline.HasPassed) bench.Time(_id, file, OnnxRuntimeSession.Plain, cancellationToken);
         if (request.Fixed is not null) return $"{AsGiven}, as the recipe says.";
         var speed = _aboutSize ? null : bench.Clock.SpeedOf(_id);
         if (speed?.IsFasterThan(RelativeSpeed.Original) == true)

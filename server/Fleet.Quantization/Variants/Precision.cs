@@ -11,6 +11,9 @@ internal static class Precision
     /// <summary>Decibels to which closeness should be known: less is no reason to prefer one variant to another.</summary>
     private const double Decibels = 1;
 
+    /// <summary>More samples than anybody gives: a figure that would take more is at its limit.</summary>
+    private const double MostSamples = 1e6;
+
     /// <summary>Half the width that an interval of the figure that decides should have, in the metric's unit.</summary>
     /// <param name="figure">The figure that decides, of the float model.</param>
     /// <param name="maximumDrop">What a variant may lose of it.</param>
@@ -41,6 +44,31 @@ internal static class Precision
         return Text($"On {samples} samples {title} is known to {Shown(half, unit)}; {Shown(asked, unit)} would take about ")
             + Text($"{Rounded(2 * enough):N0} samples to judge, half of which report.");
     }
+
+    /// <summary>What to say of a figure that holds its limit, where its interval reaches past that; null where it does not.</summary>
+    /// <param name="figure">Decibels that are reached, or what is lost of a metric.</param>
+    /// <param name="interval">Its interval; null where there is none.</param>
+    /// <param name="limit">The least decibels, or the largest loss.</param>
+    /// <param name="unit">Unit of all three.</param>
+    /// <param name="samples">Samples that the interval rests on.</param>
+    public static string? ReachingPast(double figure, MetricInterval? interval, double limit, string unit, int samples)
+    {
+        var isLoss = unit != Units.Decibels;
+        if (interval is null || !(isLoss ? interval.High > limit : interval.Low < limit)) return null;
+        var (reach, room) = isLoss ? (interval.High - figure, limit - figure) : (figure - interval.Low, figure - limit);
+        // As the interval's width does, its reach falls with the root of the number of samples.
+        var enough = 2 * samples * Math.Pow(reach / room, 2);
+        return (isLoss
+                ? $"Its figure holds the limit, its interval reaches past it: {Amount(interval.High, unit)} may be lost where "
+                    + $"{Amount(limit, unit)} is allowed; "
+                : Text($"Its figure holds the limit of {limit:0.##} dB, its interval reaches below, to {interval.Low:0.0} dB; "))
+            + (enough < MostSamples
+                ? Text($"about {Rounded(enough):N0} samples to judge, half of which report, would tell.")
+                : "it is too near the limit for samples to tell.");
+    }
+
+    private static string Amount(double loss, string unit) => unit == Units.Ratio
+        ? Text($"{100 * loss:0.##} points") : Units.Text(Math.Round(loss, 3), unit);
 
     private static string Shown(double half, string unit) => unit == Units.Ratio
         ? Text($"±{100 * half:0.##} points")

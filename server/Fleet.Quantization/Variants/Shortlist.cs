@@ -1,9 +1,11 @@
+using System.Globalization;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Validation;
 using Fleet.Quantization.Choice;
 using Fleet.Quantization.Estimates;
+using Fleet.Quantization.Onnx;
 
 namespace Fleet.Quantization.Variants;
 
@@ -24,22 +26,43 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
     private readonly EstimateCorrections _corrections = new(profile.Name, EstimateVersion.Of(profile), request.Measured);
     private double? _floatCost;
 
+    private string FloatFile => Path.Combine(request.OutputFolder, _floatId + ".onnx");
+
+    /// <summary>
+    /// Times what else may be told of beside the variants: the model as it was given, where that is quantized already or may be the choice.
+    /// All profiles are asked before one chooses, so that figures of one clock stand side by side.
+    /// </summary>
+    public void TimeOthers(IEnumerable<Attempted> tried)
+    {
+        if (!_here || request.Deadline.HasPassed) return;
+        if (request.QuantizedPath is { } quantized && bench.Clock.SpeedOf(quantized) is null)
+            bench.Time(quantized, quantized, OnnxRuntimeSession.Plain, cancellationToken);
+        if (Decide([.. tried.Select(Timed)]).Decision.Chosen == _floatId) _float.Time(FloatFile, cancellationToken);
+    }
+
     /// <summary>Marks what to take; the float model joins the variants where it is the choice.</summary>
     public IEnumerable<VariantReport> Choose(IEnumerable<Attempted> tried)
     {
         Attempted[] made = [.. tried];
         _floatCost = _here || !made.Any(IsToBeTimed) ? null : _costs.CostOf(bench.FloatFile, profile.Runtime, cancellationToken);
         Attempted[] timed = [.. made.Select(Timed)];
+        var (decision, alone) = Decide(timed);
+        return [
+            .. timed.Select(attempted => Decided(attempted, decision, [.. timed.Select(one => one.Report)])),
+            .. decision.Chosen == _floatId ? [FloatVariant(alone)] : Array.Empty<VariantReport>(),
+        ];
+    }
+
+    /// <summary>What to take by the times that there are, and whether there is nothing beside the float model.</summary>
+    private (VariantDecision Decision, bool FloatAlone) Decide(IReadOnlyList<Attempted> timed)
+    {
         Candidate[] candidates = [
             .. timed.Where(attempted => attempted.Report is { Artifact: not null }).Select(CandidateOf), FloatCandidate(),
         ];
         var decision = AsFixed(VariantChoice.Decide(
             candidates, request.Settings.Goal, VariantChoice.Tighter(request.Settings.Budget, profile.Budget)), candidates,
             [.. timed.Select(attempted => attempted.Report.Id), _floatId]);
-        return [
-            .. timed.Select(attempted => Decided(attempted, decision)),
-            .. decision.Chosen == _floatId ? [FloatVariant(candidates.Length == 1)] : Array.Empty<VariantReport>(),
-        ];
+        return (decision, candidates.Length == 1);
     }
 
     /// <summary>The choice of a recipe in the place of one by what was measured.</summary>
@@ -102,7 +125,7 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
     private BatchTiming? BatchOf(string id) => bench.BatchClock.SpeedOf(id) is not { } speed ? null
         : new BatchTiming(bench.Baseline.Batch, bench.BatchClock.Of(id)!, speed.Value, new MetricInterval(SpeedUp, speed.Low, speed.High));
 
-    private VariantReport Decided(Attempted attempted, VariantDecision decision)
+    private VariantReport Decided(Attempted attempted, VariantDecision decision, IReadOnlyList<VariantReport> all)
     {
         var report = attempted.Report;
         string[] reasons = decision.OverBudget.TryGetValue(report.Id, out var excess) ? [excess, .. report.Reasons]
@@ -113,7 +136,7 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
         {
             string?[] more = [
                 PlainOf(attempted), decision.Untold, decision.AsksDevices ? VariantReasons.AskDevices(profile.Name) : null,
-                bench.LackingOf(report), OrtOf(report.Runtime, report.Id),
+                report.ReachesPastLimit ? SurelyWithin(all) : bench.LackingOf(report), OrtOf(report.Runtime, report.Id),
             ];
             reasons = [.. reasons, .. more.OfType<string>()];
         }
@@ -125,6 +148,20 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
             Reasons = reasons,
         };
     }
+
+    /// <summary>Which variants hold the limit with their whole interval; null where none does.</summary>
+    private string? SurelyWithin(IReadOnlyList<VariantReport> all)
+    {
+        string[] sure = [
+            .. all.Where(one => one is { Accepted: true, ReachesPastLimit: false } && HasInterval(one)).OrderBy(one => one.Bytes)
+                .Select(one => string.Create(CultureInfo.InvariantCulture, $"{one.Id} ({one.Bytes:N0} bytes)")),
+        ];
+        return sure.Length == 0 ? null : $"The whole interval of {VariantReasons.Named(sure)} holds that limit.";
+    }
+
+    private bool HasInterval(VariantReport report)
+        => (report.Drop is null ? report.Intervals.FirstOrDefault(one => one.Name == bench.Baseline.Original.Figure.Name)
+            : report.DropInterval) is not null;
 
     /// <summary>What came of writing the variant to take in ORT format; null where nobody asked for that.</summary>
     private string? OrtOf(RuntimeSettings runtime, string id) => !request.Settings.InOrtFormat ? null
@@ -166,20 +203,28 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
         {
             IsFloat = true,
             GivenBytes = _float.GivenBytes,
+            Quantized = request.QuantizedPath is { } path ? new QuantizedAlready(OnnxFile.BytesOf(path), SpeedOfQuantized(path)) : null,
             Speed = RelativeSpeed.Original,
             LatencyP95 = scores.Latency?.P95,
             MemoryBytes = scores.PeakMemoryBytes,
         };
     }
 
+    /// <summary>How fast the quantized model that was given is beside the float one made of it; null where that could not be had.</summary>
+    private RelativeSpeed? SpeedOfQuantized(string path) => bench.Clock.SpeedOf(path)
+        ?? (_floatCost is { } whole && _costs.CostOf(path, profile.Runtime, cancellationToken) is { } cost
+            ? RelativeSpeed.Estimated(whole / cost) : null);
+
     /// <summary>The float model as a variant.</summary>
     /// <param name="alone">True where no variant was made that it could be compared with.</param>
     private VariantReport FloatVariant(bool alone)
     {
-        var file = Path.Combine(request.OutputFolder, _floatId + ".onnx");
-        var (isGiven, reasons) = _float.Write(file, cancellationToken);
-        var (scores, speed) = (bench.Float(_here, cancellationToken), isGiven ? bench.Clock.SpeedOf(_floatId) : null);
-        if (speed is not null) scores = Bench.WithTime(bench.CostsOf(scores, file, cancellationToken), bench.Clock.Of(_floatId));
+        var file = FloatFile;
+        var (isGiven, reasons) = _float.Write(file);
+        // What is told of the prepared model is not told of the given one, which was timed by itself or not at all.
+        var scores = bench.Float(_here && !isGiven, cancellationToken);
+        var speed = isGiven ? bench.Clock.SpeedOf(_floatId) : _here ? RelativeSpeed.Original : null;
+        if (isGiven && _here) scores = Bench.WithTime(bench.CostsOf(scores, file, cancellationToken), bench.Clock.Of(_floatId));
         var data = Artifacts.DataOf(file);
         return new VariantReport
         {
@@ -188,7 +233,7 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
             Scheme = VariantMaker.FloatScheme,
             Artifact = Artifacts.Reference(file),
             Data = data,
-            Runtime = profile.Runtime,
+            Runtime = NeededSettings.Unguarded(profile.Runtime),
             Scores = scores,
             Travelling = bench.Baseline.Original.Travelling is { } figures
                 ? new Scores { Metrics = figures, Samples = bench.Baseline.Travelling!.Count }
@@ -196,8 +241,8 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
             Closeness = bench.Baseline.Original.Closeness,
             FalsePositives = request.Threshold?.Rate(bench.Baseline.Session),
             Drop = bench.DropOf(bench.Baseline.Original),
-            SpeedUp = speed?.Value ?? (_here ? 1 : null),
-            SpeedUpInterval = speed is null ? null : new MetricInterval(SpeedUp, speed.Low, speed.High),
+            SpeedUp = speed?.Value,
+            SpeedUpInterval = speed is null || !isGiven ? null : new MetricInterval(SpeedUp, speed.Low, speed.High),
             Accepted = true,
             Chosen = true,
             Reasons = [
@@ -205,7 +250,7 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
                     : "The float model itself: no variant is both good enough and better by the goal.",
                 .. data is null ? Array.Empty<string>() : [VariantReasons.InTwoFiles(data)],
                 .. reasons,
-                .. OrtOf(profile.Runtime, _floatId) is { } other ? [other] : Array.Empty<string>(),
+                .. OrtOf(NeededSettings.Unguarded(profile.Runtime), _floatId) is { } other ? [other] : Array.Empty<string>(),
             ],
         };
     }

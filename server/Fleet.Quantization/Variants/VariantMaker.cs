@@ -136,13 +136,17 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
             foreach (var one in alike)
             {
                 double Share(int done) => Prepared + (1 - Prepared) * done / wanted.Length;
+                var steps = 1 + tried.Count;
                 tried[one.Id] = attempts.Make(one, SameProfile(one), new Progress(progress,
-                    $"Making {one.Id} ({TimeLeft.About(left.After(1 + tried.Count))} left)", Share(tried.Count), Share(tried.Count + 1)));
+                    () => $"Making {one.Id} ({TimeLeft.About(left.After(steps))} left)", Share(tried.Count), Share(tried.Count + 1)));
             }
         }
-        VariantReport[] reports = [.. request.Settings.Profiles.SelectMany(
-            profile => new Shortlist(profile, bench, request, cancellationToken)
-            .Choose(wanted.Where(one => one.Profile == profile).Select(one => tried[one.Id])))];
+        (Shortlist List, Attempted[] Tried)[] lists = [
+            .. request.Settings.Profiles.Select(profile => (new Shortlist(profile, bench, request, cancellationToken),
+                wanted.Where(one => one.Profile == profile).Select(one => tried[one.Id]).ToArray())),
+        ];
+        foreach (var (list, made) in lists) list.TimeOthers(made);
+        VariantReport[] reports = [.. lists.SelectMany(one => one.List.Choose(one.Tried))];
         progress.Report(new BuildProgress("Variants made", 1));
         return new MadeVariants(bench.Float(request.Settings.Profiles.Any(bench.IsHere), cancellationToken), reports,
             bench.Baseline.Original.Figure.Name)

@@ -77,6 +77,7 @@ internal static class VariantReasons
             if (report.Layers.Where(layer => layer.Fate == LayerFate.Costly).ToArray() is { Length: > 0 } costly)
                 yield return $"Layers that cost most: {Named(costly.Select(layer => Text($"{layer.Layer} ({layer.Decibels:0.0} dB)")))}.";
         }
+        if (report.ReachesPastLimit) yield return bench.ReachingPast(judged)!;
         if (controlled.Calibrator != source.Calibrator)
             yield return $"Calibrated with {controlled.Calibrator.Name}, which comes closer than {source.Calibrator.Name}.";
         if (controlled.Techniques.Count > 0)

@@ -29,6 +29,9 @@ internal sealed record VariantRequest(
     /// <summary>When no further variant begins, and the search for each takes the best so far.</summary>
     public Deadline Deadline { get; init; } = Deadline.None;
 
+    /// <summary>The quantized model that the float one was made of; null where a float model was given.</summary>
+    public string? QuantizedPath { get; init; }
+
     /// <summary>Most bytes of one file; what is larger has its weights in another.</summary>
     public long LargestFile { get; init; } = OnnxFile.MaximumBytes;
 }

@@ -107,10 +107,14 @@ public sealed record SampleParts(int Selection, int Report)
 /// <param name="SignalToNoise">Decibels to which the float model made of it answers as it did.</param>
 public sealed record RequantizedModel(string Form, long Bytes, double SignalToNoise)
 {
+    /// <summary>Profiles for which nothing that was made is to take its place.</summary>
+    public IReadOnlyList<string> KeptFor { get; init; } = [];
+
     /// <summary>What a reader must know of it.</summary>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture,
         $"The model was quantized already ({Form}; {Bytes:N0} bytes) and was made float again, which answers {Likeness}. Variants are ")
-        + "compared with that float model: what the first rounding lost, none of them has.";
+        + "compared with that float model: what the first rounding lost, none of them has."
+        + (KeptFor.Count == 0 ? "" : $" For {string.Join(", ", KeptFor)} nothing better was made: keep the model as it was given.");
 
     private string Likeness => SignalToNoise >= Closeness.Exact
         ? "exactly as it did"

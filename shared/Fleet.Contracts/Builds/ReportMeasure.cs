@@ -56,10 +56,20 @@ public sealed class ReportMeasure
         _ => Units.Text(Math.Round(value, 3), Unit),
     };
 
+    /// <summary>
+    /// Where a figure lies, the unit once: <c>95.4 to 97.6 %</c>, <c>15.1 to 16.2 cycles</c>; a hyphen would be taken for a sign.
+    /// </summary>
+    public string Text(MetricInterval interval)
+    {
+        var (low, high) = (Text(interval.Low), Text(interval.High));
+        var unit = high.LastIndexOf(' ') is var space and >= 0 ? high[space..] : "";
+        return unit.Length > 0 && low.EndsWith(unit, StringComparison.Ordinal) ? $"{low[..^unit.Length]} to {high}" : $"{low} to {high}";
+    }
+
     /// <summary>The figure of a floor, with where it lies; null when it was not measured in this metric.</summary>
     public string? Of(FloorReport floor) => floor.Scores.Find(Name) is not { } figure ? null
         : Text(figure.Value) + (floor.Intervals.FirstOrDefault(interval => interval.Name == Name) is { } interval
-            ? $" ({Text(interval.Low)} to {Text(interval.High)})" : "");
+            ? $" ({Text(interval)})" : "");
 
     /// <summary>By how much a student is better than a floor, with where that lies; null when it was not measured.</summary>
     public string? GainOver(FloorReport floor) => floor.Gain is not { } gain ? null

@@ -118,6 +118,12 @@ public sealed record VariantReport
     /// <summary>True when it may be released.</summary>
     public required bool Accepted { get; init; }
 
+    /// <summary>
+    /// True where it is accepted by its figure and the interval of that reaches past what is asked for: other samples may show that it
+    /// misses it. False where the whole interval holds, and where none is known.
+    /// </summary>
+    public bool ReachesPastLimit { get; init; }
+
     /// <summary>True for the one to take for its profile by the goal of the spec.</summary>
     public bool Chosen { get; init; }
 

@@ -27,13 +27,13 @@ public static class Units
     public const int Length = 16;
 
     /// <summary>
-    /// A figure for a sentence: <c>0.931</c>, <c>12.5 ms</c>, <c>80 MiB</c>, <c>31.2 dB</c>, <c>14.2 cycles</c>. A unit nobody knows stands
+    /// A figure for a sentence: <c>0.931</c>, <c>12.5 ms</c>, <c>80 MB</c>, <c>31.2 dB</c>, <c>14.2 cycles</c>. A unit nobody knows stands
     /// as it came.
     /// </summary>
     public static string Text(double value, string unit) => unit switch
     {
         Ratio or OfLabels => Number(value),
-        Bytes => $"{Number(value / (1 << 20))} MiB",
+        Bytes => string.Create(CultureInfo.InvariantCulture, $"{value / 1e6:0.###} MB"),
         Decibels => $"{value.ToString("0.##", CultureInfo.InvariantCulture)} {unit}",
         Joules when Math.Abs(value) < 1 => $"{Number(value * 1000)} mJ",
         _ => $"{Number(value)} {unit}",

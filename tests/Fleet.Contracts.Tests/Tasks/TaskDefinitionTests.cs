@@ -44,7 +44,7 @@ public sealed class TaskDefinitionTests
     [Theory]
     [InlineData(0.931, "ratio", "0.931")]
     [InlineData(12.5, "ms", "12.5 ms")]
-    [InlineData(83_886_080, "bytes", "80 MiB")]
+    [InlineData(83_886_080, "bytes", "83.886 MB")]
     [InlineData(0.0125, "J", "12.5 mJ")]
     [InlineData(2, "J", "2 J")]
     [InlineData(31.25, "dB", "31.25 dB")]

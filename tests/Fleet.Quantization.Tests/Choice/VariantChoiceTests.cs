@@ -86,7 +86,7 @@ public sealed class VariantChoiceTests
             ["over the memory budget"] = (
             [Make("int8", 250, 0.94, 2.5), Original], "latency", new ProfileBudget { MaximumMemoryBytes = 1 << 10 },
             null, [], [
-                ("int8", "Its peak memory is 0 MiB; the budget is 0 MiB."), ("fp32", "Its peak memory is 0 MiB; the budget is 0 MiB."),
+                ("int8", "Its peak memory is 0 MB; the budget is 0 MB."), ("fp32", "Its peak memory is 0 MB; the budget is 0 MB."),
             ]),
             ["of two errors the smaller is the better"] = (
             [

@@ -112,5 +112,26 @@ public sealed class SampleSplitTests
     public void Figure_without_an_interval_is_said_to_have_none(int samples, string said)
         => Assert.StartsWith(said, Precision.Lacking("accuracy", Units.Ratio, null, samples, 0.01), StringComparison.Ordinal);
 
+    [Theory]
+    [InlineData(31, 30.5, 32, 30, null)]
+    [InlineData(31, 29, 33, 30, "Its figure holds the limit of 30 dB, its interval reaches below, to 29.0 dB; about 800 samples to judge")]
+    [InlineData(30, 29, 33, 30, "to 29.0 dB; it is too near the limit for samples to tell.")]
+    public void Decibels_whose_interval_reaches_below_the_limit_are_said_to(
+        double decibels, double low, double high, double limit, string? said)
+        => Says(said, Precision.ReachingPast(decibels, new("signalToNoise", low, high), limit, Units.Decibels, 100));
+
+    [Theory]
+    [InlineData(0.005, 0.009, Units.Ratio, null)]
+    [InlineData(-0.02, 0.02, Units.Ratio, "reaches past it: 2 points may be lost where 1 points is allowed; about 360 samples to judge")]
+    [InlineData(0.005, 0.0125, "cycles", "0.012 cycles may be lost where 0.01 cycles is allowed")]
+    public void Loss_whose_interval_reaches_past_the_limit_is_said_to(double lost, double high, string unit, string? said)
+        => Says(said, Precision.ReachingPast(lost, new("m", -0.05, high), 0.01, unit, 100));
+
+    private static void Says(string? part, string? sentence)
+    {
+        if (part is null) Assert.Null(sentence);
+        else Assert.Contains(part, sentence, StringComparison.Ordinal);
+    }
+
     private static int[] Numbers(int count) => [.. Enumerable.Range(0, count)];
 }

@@ -20,7 +20,7 @@ public sealed class ProofTaskTests : IDisposable
     public void Copied_file_is_run_with_what_it_says_itself()
     {
         var variant = Made();
-        Assert.Equal("session.disable_quant_qdq=1 session.x64quantprecision=1", Of(variant).Runtime.EntriesText());
+        Assert.Equal("session.disable_quant_qdq=1 session.inter_op.allow_spinning=0", Of(variant).Runtime.EntriesText());
         Directory.CreateDirectory(_folder.File("elsewhere"));
         File.Copy(variant, _folder.File("elsewhere/renamed.onnx"));
         Assert.Equal("session.disable_quant_qdq=1", Of(_folder.File("elsewhere/renamed.onnx")).Runtime.EntriesText());
@@ -33,10 +33,10 @@ public sealed class ProofTaskTests : IDisposable
     [Fact]
     public void Entry_that_is_asked_for_wins_and_leaves_the_others()
     {
-        Assert.Equal("session.disable_quant_qdq=0 session.x64quantprecision=1",
+        Assert.Equal("session.disable_quant_qdq=0 session.inter_op.allow_spinning=0",
             Of(Made(), ("session.disable_quant_qdq", "0")).Runtime.EntriesText());
-        Assert.Equal("session.disable_quant_qdq=1 session.x64quantprecision=0",
-            Of(Made(), ("session.x64quantprecision", "0")).Runtime.EntriesText());
+        Assert.Equal("session.disable_quant_qdq=1 session.inter_op.allow_spinning=1",
+            Of(Made(), ("session.inter_op.allow_spinning", "1")).Runtime.EntriesText());
     }
 
     [Fact]
@@ -50,7 +50,7 @@ public sealed class ProofTaskTests : IDisposable
         Assert.Contains("a.b, which is not known", Assert.Single(task.Notes), StringComparison.Ordinal);
     }
 
-    /// <summary>An int8-weights variant for x64, with its report beside it.</summary>
+    /// <summary>An int8-weights variant for a profile with a setting of its own, with its report beside it.</summary>
     private string Made()
     {
         OnnxFile.Save(new GraphBuilder().Input("x", 1, 64).Weight("w", 64, 64).Node("MatMul", ["x", "w"], "y").Output("y", 1, 64).Build(),
@@ -58,10 +58,24 @@ public sealed class ProofTaskTests : IDisposable
         var report = new Quantizer().Run(new QuantizationRequest
         {
             Source = new SourceSpec { Onnx = _folder.File("float.onnx"), Validation = SampleSource.Synthetic },
-            Quantization = new QuantizationSpec { Profiles = ["x64"], Schemes = ["int8-weights"] },
+            Quantization = new QuantizationSpec
+            {
+                Profiles = ["board"],
+                CustomProfiles = [
+                    BuiltInProfiles.X64 with
+                    {
+                        Name = "board",
+                        Runtime = new RuntimeSettings
+                        {
+                            SessionEntries = new Dictionary<string, string> { ["session.inter_op.allow_spinning"] = "0" },
+                        },
+                    },
+                ],
+                Schemes = ["int8-weights"],
+            },
         }, _folder.File("out"), new Progress<BuildProgress>(), TestContext.Current.CancellationToken);
         File.WriteAllText(_folder.File("out/report.json"), JsonSerializer.Serialize(report, FleetJson.Default.QuantizationReport));
-        return _folder.File("out/x64-int8-weights.onnx");
+        return _folder.File("out/board-int8-weights.onnx");
     }
 
     private static ProofTask Of(string variant, (string Key, string Value)? entry = null, RuntimeSettings? runtime = null)

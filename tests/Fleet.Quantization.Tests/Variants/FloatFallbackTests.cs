@@ -35,6 +35,10 @@ public sealed class FloatFallbackTests
         Assert.Contains(OnnxFile.Load(chosen.Path).Graph.Node, node => node.Is(operation));
         // Its time is its own.
         Assert.True(chosen.Report is { SpeedUp: > 0, SpeedUpInterval: not null, Scores.Latency.P50.Ticks: > 0 });
+        // And by the clock of all others: a time is the float model's over the factor.
+        Assert.All(report.Variants.Where(variant => variant.SpeedUp is not null), variant => Assert.Equal(
+            report.Original.Latency!.P50.TotalMilliseconds, variant.Scores!.Latency!.P50.TotalMilliseconds * variant.SpeedUp!.Value,
+            0.001));
     }
 
     [Fact]

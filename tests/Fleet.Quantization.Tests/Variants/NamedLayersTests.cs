@@ -110,6 +110,12 @@ public sealed class NamedLayersTests : IDisposable
         Assert.Contains(remedy, refusal.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Layer_that_is_to_stay_float_and_alone_to_be_quantized_is_refused()
+        => Assert.StartsWith("'first' of --only (in a build spec quantization.only) is to stay float by --keep",
+            Assert.Throws<InvalidDataException>(() => Make(["int8-weights"], ["f*"], ["second", "first"])).Message,
+            StringComparison.Ordinal);
+
     private VariantReport Made(string scheme, string[]? keep = null, string[]? only = null)
         => Make([scheme], keep ?? [], only ?? [])[0];
 

@@ -50,7 +50,10 @@ internal static class FleetCommand
         return root;
     }
 
-    /// <summary>Runs one command line and answers its exit code; errors are lines on standard error.</summary>
+    /// <summary>
+    /// Runs one command line and answers its exit code; errors are lines on standard error, and with <c>--json</c> the document on standard
+    /// output as well, unless there is one already.
+    /// </summary>
     public static async Task<int> RunAsync(Shell shell, string[] arguments, CancellationToken cancellationToken)
     {
         // The terminal is handed over by Program, which also knows the second Ctrl+C: the library's own handling is off.
@@ -63,6 +66,13 @@ internal static class FleetCommand
         };
         var root = Create(shell);
         var parsed = root.Parse(arguments);
+        int Failed(int code, IReadOnlyList<string> lines)
+        {
+            shell.WriteError(lines);
+            if (arguments.Contains(Verb.JsonName)) shell.WriteJsonError(lines);
+            return code;
+        }
+
         try
         {
             if (parsed.Errors.Count == 0 && OptionTakenForArgument(parsed) is null && Emptied(parsed) is null)
@@ -74,24 +84,20 @@ internal static class FleetCommand
                 await root.Parse([.. arguments, "--help"]).InvokeAsync(configuration, cancellationToken);
                 return ExitCode.Usage;
             }
-            shell.WriteError([.. ProblemsOf(parsed), $"See '{PathOf(parsed.CommandResult.Command)} --help'."]);
-            return ExitCode.Usage;
+            return Failed(ExitCode.Usage, [.. ProblemsOf(parsed), $"See '{PathOf(parsed.CommandResult.Command)} --help'."]);
         }
         catch (FleetException e)
         {
-            shell.WriteError(e.Lines);
-            return e.Code;
+            return Failed(e.Code, e.Lines);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             // A file or folder that somebody named: what the system says of it holds its path.
-            shell.WriteError([e.Message]);
-            return ExitCode.Failure;
+            return Failed(ExitCode.Failure, [e.Message]);
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
-            shell.WriteError(["Stopped."]);
-            return ExitCode.Stopped;
+            return Failed(ExitCode.Stopped, ["Stopped."]);
         }
     }
 

@@ -293,11 +293,15 @@ internal static class QuantizeCommand
                     || made.Any(profile => name.StartsWith(profile + '-', StringComparison.Ordinal)),
                 request.Source.Onnx, request.Source.Calibration, request.Source.Validation, request.Source.ValidationLabels);
             var most = (long)(parsed.GetValue(memory) * 1e9 ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes * DefaultShare);
-            var report = await RunAsync(shell, request, folder, most, cancellationToken);
+            var (report, placed) = await RunAsync(shell, request, folder, most, cancellationToken);
             if (Verb.AsksJson(parsed)) shell.WriteJson(report, FleetJson.Default.QuantizationReport);
             else
-                VariantTables.Write(shell, report, parsed.GetRequiredValue(model), folder,
-                    new GivenOptions(GivenOf(parsed, own), GivenOf(parsed, [labels, task, state])));
+                VariantTables.Write(shell, report, new QuantizedFiles(parsed.GetRequiredValue(model), folder)
+                {
+                    Placed = placed,
+                    ForRecipe = GivenOf(parsed, own),
+                    ForProof = GivenOf(parsed, [labels, task, state]),
+                });
             if (report.NotMadeAgain.Count == 0) return ExitCode.Success;
             shell.WriteError([
                 $"The recipe did not make the same files again; {folder} is as it was:", .. report.NotMadeAgain,
@@ -307,7 +311,7 @@ internal static class QuantizeCommand
         return command;
     }
 
-    private static async Task<QuantizationReport> RunAsync(
+    private static async Task<(QuantizationReport Report, IReadOnlyList<string> Placed)> RunAsync(
         Shell shell, QuantizationRequest request, string folder, long memory, CancellationToken cancellationToken)
     {
         var name = Path.GetFileName(request.Source.Onnx);
@@ -319,8 +323,7 @@ internal static class QuantizeCommand
         var report = JsonSerializer.Deserialize(await File.ReadAllBytesAsync(Path.Combine(results.Partial, "report.json"),
             cancellationToken), FleetJson.Default.QuantizationReport)!;
         // What another run left, its recipe among it, is not given for what was meant to be the same and is not.
-        if (report.NotMadeAgain.Count == 0) results.Place();
-        return report;
+        return (report, report.NotMadeAgain.Count == 0 ? results.Place() : []);
     }
 
     /// <summary>Of some options those that were given, as they were.</summary>

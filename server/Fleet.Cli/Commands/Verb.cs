@@ -8,12 +8,17 @@ namespace Fleet.Cli.Commands;
 /// <summary>Makes the command of one verb: its help, its options, and what it does with a server.</summary>
 internal static class Verb
 {
-    private const string JsonName = "--json";
+    /// <summary>The option that asks for JSON.</summary>
+    public const string JsonName = "--json";
+
     private const string YesName = "--yes";
 
     /// <summary>The option that asks for JSON. Options know their commands: each command gets its own.</summary>
     public static Option<bool> Json()
-        => new(JsonName) { Description = "Print exactly one JSON document on standard output, for scripts." };
+        => new(JsonName)
+        {
+            Description = "Print exactly one JSON document on standard output, for scripts; where it fails, one with 'error'.",
+        };
 
     /// <summary>The option that answers the question before something that cannot be taken back.</summary>
     public static Option<bool> Yes()

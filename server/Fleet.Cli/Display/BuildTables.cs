@@ -61,7 +61,7 @@ internal static class BuildTables
     }
 
     private static Cell AlarmsOf(VariantReport variant) => variant.FalsePositives is not { } alarms ? Figures.None
-        : FormattableString.Invariant($"{100 * alarms.Rate:0.#} % ({100 * alarms.Low:0.#}-{100 * alarms.High:0.#})");
+        : FormattableString.Invariant($"{100 * alarms.Rate:0.#} % ({100 * alarms.Low:0.#} to {100 * alarms.High:0.#})");
 
     /// <summary>What to know of each variant below its table; what holds for several is said once.</summary>
     public static void WriteReasons(Shell screen, IReadOnlyList<VariantReport> variants)
@@ -100,8 +100,8 @@ internal static class BuildTables
     /// <summary>Where that figure lies, with a confidence of 95 %.</summary>
     public static string RangeOf(ReportMeasure measure, VariantReport variant)
         => variant.Intervals.FirstOrDefault(one => one.Name == measure.Name) is not { } interval ? Figures.None
-            : measure.IsCloseness ? $"{Figures.Decibels(interval.Low)}-{Figures.Decibels(interval.High)}"
-            : $"{measure.Text(interval.Low)}-{measure.Text(interval.High)}";
+            : measure.IsCloseness ? $"{Figures.Decibels(interval.Low)} to {Figures.Decibels(interval.High)}"
+            : measure.Text(interval);
 
     /// <summary>The same on whole batches.</summary>
     public static string BatchedOf(VariantReport variant)
@@ -116,16 +116,18 @@ internal static class BuildTables
     /// <summary>Where the measured speed lies, with a confidence of 95 %.</summary>
     public static string SpeedRangeOf(VariantReport variant)
         => variant.SpeedUpInterval is { } interval
-            ? FormattableString.Invariant($"{interval.Low:0.00}-{interval.High:0.00}")
+            ? FormattableString.Invariant($"{interval.Low:0.00} to {interval.High:0.00}")
             : Figures.None;
 
     /// <summary>The verdict on a variant: one is chosen for each profile, and what is beaten in everything is not released.</summary>
     public static Cell Verdict(VariantReport variant) => variant switch
     {
+        { Chosen: true, ReachesPastLimit: true } => new Cell("* chosen, unsure", Tone.Good),
         { Chosen: true } => new Cell("* chosen", Tone.Good),
         { Artifact: null } => new Cell("not made"),
         { Accepted: false } => new Cell("rejected", Tone.Bad),
         { Dominated: true } => new Cell("beaten"),
+        { ReachesPastLimit: true } => new Cell("accepted, unsure"),
         _ => new Cell("accepted", Tone.Good),
     };
 }

@@ -3,10 +3,20 @@ using Fleet.Contracts.Builds;
 
 namespace Fleet.Cli.Display;
 
-/// <summary>What was given of the options of <c>quantize</c> that other commands need as well, word by word.</summary>
-/// <param name="ForRecipe">What making the same again by the recipe needs.</param>
-/// <param name="ForProof">What reading the same samples to prove a variant needs, beside the report.</param>
-internal sealed record GivenOptions(IReadOnlyList<string> ForRecipe, IReadOnlyList<string> ForProof);
+/// <summary>Where results are, and what was given that other commands need as well.</summary>
+/// <param name="Model">The model, as it was named.</param>
+/// <param name="Folder">The folder of results.</param>
+internal sealed record QuantizedFiles(string Model, string Folder)
+{
+    /// <summary>Names of the files that were placed there.</summary>
+    public IReadOnlyList<string> Placed { get; init; } = [];
+
+    /// <summary>Options that making the same again by the recipe needs, word by word.</summary>
+    public IReadOnlyList<string> ForRecipe { get; init; } = [];
+
+    /// <summary>Options that reading the same samples to prove a variant needs, beside the report.</summary>
+    public IReadOnlyList<string> ForProof { get; init; } = [];
+}
 
 /// <summary>What came of quantizing and of proving, as tables.</summary>
 internal static class VariantTables
@@ -14,14 +24,16 @@ internal static class VariantTables
     /// <summary>Guards against 8-bit products that saturate, which they do on some processors.</summary>
     private const string Guard = "session.x64quantprecision";
 
+    /// <summary>How names of files end that belong to a variant.</summary>
+    private static readonly string[] OfVariants = [".onnx", ".onnx.data", ".ort", ".calib"];
+
     /// <summary>Every variant with its verdict, then what to know of each.</summary>
     /// <param name="screen">Where to.</param>
     /// <param name="report">What became of a model.</param>
-    /// <param name="model">The model, as it was named.</param>
-    /// <param name="folder">The folder of results.</param>
-    /// <param name="given">Options that other commands need as well.</param>
-    public static void Write(Shell screen, QuantizationReport report, string model, string folder, GivenOptions given)
+    /// <param name="files">Where it lies, and what was asked.</param>
+    public static void Write(Shell screen, QuantizationReport report, QuantizedFiles files)
     {
+        var (model, folder) = files;
         screen.WriteHeading($"{report.Model}: {Figures.Bytes(report.Bytes)}, {Figures.Counted(report.Validation.Count, "sample")} judged "
             + $"in {DurationText.Of(report.Duration)}"
             + $"{(report.Expected is { } expected ? $" ({DurationText.Of(expected)} expected)" : "")} on {report.MeasuredOn}");
@@ -73,7 +85,7 @@ internal static class VariantTables
         }
         screen.Write(sheet);
         BuildTables.WriteReasons(screen, report.Variants);
-        if (OthersIn(folder, report, model) is { Length: > 0 } others)
+        if (OthersIn(files) is { Length: > 0 } others)
             screen.WriteSentence($"{string.Join(", ", others)} in the same folder: not of this run, nor in its report.");
         screen.WriteLine();
         if (report.NotMadeAgain.Count > 0) return;
@@ -81,21 +93,24 @@ internal static class VariantTables
         screen.WriteLine($"Report    {(File.Exists(page) ? page : Path.Combine(folder, "report.json"))}");
         if (File.Exists(Path.Combine(folder, "recipe.json")))
             screen.WriteLine("Again     fleet models quantize " + string.Join(' ', ((string[])[
-                model, .. given.ForRecipe, "--recipe", Path.Combine(folder, "recipe.json"), "--out", $"{folder}-again",
+                model, .. files.ForRecipe, "--recipe", Path.Combine(folder, "recipe.json"), "--out", $"{folder}-again",
             ]).Select(Quoted)));
         if (report.Variants.FirstOrDefault(variant => variant is { Chosen: true, Artifact: not null }) is { } chosen)
             screen.WriteLine($"Next      fleet models prove {Quoted(Path.Combine(folder, chosen.Artifact!.Name))} "
                 + $"--reference {Quoted(model)} --validation {Quoted(report.Validation.From)}"
-                + string.Concat(given.ForProof.Select(word => $" {Quoted(word)}"))
+                + string.Concat(files.ForProof.Select(word => $" {Quoted(word)}"))
                 + string.Concat((report.Validation.Shapes ?? []).Select(shape => $" --shape {Quoted($"{shape}")}")));
     }
 
-    /// <summary>Models in the folder that this run did not make, such as those of an earlier one with other profiles.</summary>
-    private static string[] OthersIn(string folder, QuantizationReport report, string model)
-        => !Directory.Exists(folder) ? [] : [
-            .. Directory.EnumerateFiles(folder, "*.onnx").Where(file => file != Path.GetFullPath(model))
-                .Select(file => Path.GetFileName(file)).Except(report.Variants.Select(variant => variant.Artifact?.Name))
-                .Order(StringComparer.Ordinal).OfType<string>(),
+    /// <summary>
+    /// What belongs to variants and this run did not make, such as the models of an earlier one with other profiles, or ranges for TensorRT
+    /// beside a model that has others now.
+    /// </summary>
+    private static string[] OthersIn(QuantizedFiles files)
+        => files.Placed.Count == 0 ? [] : [
+            .. Directory.EnumerateFiles(files.Folder)
+                .Where(file => OfVariants.Any(end => file.EndsWith(end, StringComparison.Ordinal)) && file != Path.GetFullPath(files.Model))
+                .Select(file => Path.GetFileName(file)).Except(files.Placed).Order(StringComparer.Ordinal),
         ];
 
     /// <summary>A word as a shell takes it for one.</summary>

@@ -57,21 +57,25 @@ internal sealed class ResultFolder : IDisposable
                 $"{taken} has a name that results have, and would be lost: name another folder with --out, or give the file another name.");
     }
 
-    /// <summary>Moves what was written to its place; each file at once.</summary>
-    public void Place()
+    /// <summary>Moves what was written to its place, each file at once, and returns the paths of the files from there.</summary>
+    public IReadOnlyList<string> Place()
     {
+        string[] files = [
+            .. Directory.EnumerateFiles(Partial, "*", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(Partial, file)),
+        ];
         _placed = true;
         if (!Directory.Exists(_target))
         {
             Directory.Move(Partial, _target);
-            return;
+            return files;
         }
-        foreach (var file in Directory.EnumerateFiles(Partial, "*", SearchOption.AllDirectories))
+        foreach (var file in files)
         {
-            var place = Path.Combine(_target, Path.GetRelativePath(Partial, file));
+            var place = Path.Combine(_target, file);
             Directory.CreateDirectory(Path.GetDirectoryName(place)!);
-            File.Move(file, place, overwrite: true);
+            File.Move(Path.Combine(Partial, file), place, overwrite: true);
         }
+        return files;
     }
 
     /// <inheritdoc/>

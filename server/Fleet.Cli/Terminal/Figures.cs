@@ -13,14 +13,14 @@ internal static class Figures
     /// <summary>A share of 0 to 1 in percent with one digit.</summary>
     public static string Percent(double? share) => share is { } value ? Invariant($"{100 * value:0.0} %") : None;
 
-    /// <summary>Bytes in the largest unit that leaves a number of at least one.</summary>
+    /// <summary>Bytes in the largest unit that leaves a number of at least one; a kB has 1,000, as where sizes are given.</summary>
     public static string Bytes(long? bytes) => bytes switch
     {
         null => None,
-        < 1024 => Invariant($"{bytes} B"),
-        < 1024 * 1024 => Invariant($"{bytes / 1024.0:0.0} KiB"),
-        < 1024 * 1024 * 1024 => Invariant($"{bytes / 1048576.0:0.0} MiB"),
-        _ => Invariant($"{bytes / 1073741824.0:0.0} GiB"),
+        < 1_000 => Invariant($"{bytes} B"),
+        < 1_000_000 => Invariant($"{bytes / 1e3:0.0} kB"),
+        < 1_000_000_000 => Invariant($"{bytes / 1e6:0.0} MB"),
+        _ => Invariant($"{bytes / 1e9:0.0} GB"),
     };
 
     /// <summary>Milliseconds with three digits that count: 0.042, 1.53, 12.7, 845.</summary>

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization.Metadata;
 using Fleet.Contracts;
 using Fleet.Platform;
@@ -24,6 +25,7 @@ internal sealed class Shell(
     TextReader? answers = null)
 {
     private readonly IAnsiConsole _output = Console(output, outputIsTerminal, width);
+    private bool _hasJson;
 
     /// <summary>The process's own console.</summary>
     public static Shell OfThisProcess()
@@ -67,6 +69,16 @@ internal sealed class Shell(
         // The one place where reflection could sneak in is avoided: the indented twin has the same generated metadata.
         var indented = FleetJson.Indented.GetTypeInfo(typeof(T)) as JsonTypeInfo<T> ?? type;
         output.WriteLine(JsonSerializer.Serialize(value, indented));
+        _hasJson = true;
+    }
+
+    /// <summary>Writes what went wrong as the one JSON document; nothing where there is one already.</summary>
+    /// <param name="lines">The error, and what to know of it.</param>
+    public void WriteJsonError(IReadOnlyList<string> lines)
+    {
+        if (_hasJson) return;
+        var document = new JsonObject { ["error"] = string.Join(' ', lines) };
+        output.WriteLine(document.ToJsonString(FleetJson.Indented.Options));
     }
 
     /// <summary>Writes a line for people.</summary>

@@ -50,7 +50,7 @@ internal static class Words
 
     /// <summary>Bytes in MiB.</summary>
     public static string Bytes(long? bytes)
-        => bytes is { } value ? (value / 1048576.0).ToString("0 MiB", CultureInfo.InvariantCulture) : "–";
+        => bytes is { } value ? (value / 1e6).ToString("0 MB", CultureInfo.InvariantCulture) : "–";
 
     /// <summary>A moment, in UTC.</summary>
     public static string Moment(DateTimeOffset? at)

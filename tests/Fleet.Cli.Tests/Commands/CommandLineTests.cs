@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.Net;
 using System.Net.Sockets;
+using System.Text.Json;
 using Fleet.Cli.Commands;
 using Fleet.Cli.Terminal;
 
@@ -134,7 +135,20 @@ public sealed class CommandLineTests : IDisposable
         Assert.Equal(1, await _fleet.RunAsync("devices", "list", "--json", "--server", address));
         Assert.Contains($"No Fleet server answers at {address}", _fleet.Error, StringComparison.Ordinal);
         Assert.Contains("fleet-server", _fleet.Error, StringComparison.Ordinal);
-        Assert.Empty(_fleet.Output);
+        AssertError($"No Fleet server answers at {address}");
+    }
+
+    [Fact]
+    public async Task Wrong_usage_is_a_document_too_where_one_was_asked_for()
+    {
+        Assert.Equal(2, await _fleet.RunAsync("models", "prove", "m.onnx", "--json"));
+        AssertError("--validation");
+    }
+
+    private void AssertError(string part)
+    {
+        using var document = JsonDocument.Parse(_fleet.Output);
+        Assert.Contains(part, document.RootElement.GetProperty("error").GetString(), StringComparison.Ordinal);
     }
 
     [Fact]

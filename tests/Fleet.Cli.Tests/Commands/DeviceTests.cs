@@ -52,7 +52,7 @@ public sealed class DeviceTests(RealServer server) : OnServerTests(server), ICla
         Assert.StartsWith("Device drill-1\n", text.ReplaceLineEndings("\n"), StringComparison.Ordinal);
         Assert.Matches(@"(?m)^State +offline$", text);
         Assert.Matches(@"(?m)^Profile +x64$", text);
-        Assert.Matches(@"(?m)^Processor +Test processor \(x64, 2 CPUs, 4\.0 GiB memory\)$", text);
+        Assert.Matches(@"(?m)^Processor +Test processor \(x64, 2 CPUs, 4\.3 GB memory\)$", text);
         Assert.Matches(@"(?m)^Accelerators +none$", text);
         Assert.Matches(@"(?m)^Labels +site=linz$", text);
         Assert.Equal("drill-1", (await JsonOfAsync("devices", "show", "drill-1")).GetProperty("id").GetString());

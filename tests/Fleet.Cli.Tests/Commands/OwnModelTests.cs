@@ -31,7 +31,7 @@ public sealed class OwnModelTests : IDisposable
         Assert.Contains("There were no calibration samples", _fleet.Output, StringComparison.Ordinal);
         Assert.Matches(@"judged in \d+ s \(\d+ s expected\) on ", _fleet.Output);
         Assert.Contains("Made-up samples were used", _fleet.Output, StringComparison.Ordinal);
-        Assert.Matches(@"(?m)^arm-cpu-int8-dynamic +int8-dynamic +\S+ \S+ +\S+ % +\S+ +\S+-\S+ +\S+ +\S+ % +(-|est\. \d+\.\dx) +- +"
+        Assert.Matches(@"(?m)^arm-cpu-int8-dynamic +int8-dynamic +\S+ \S+ +\S+ % +\S+ +\S+ to \S+ +\S+ +\S+ % +(-|est\. \d+\.\dx) +- +"
             + @"(\* chosen|accepted|beaten|rejected)$", _fleet.Output);
         Assert.Contains(_folder["variants"], _fleet.Output[_fleet.Output.IndexOf("Report", StringComparison.Ordinal)..],
             StringComparison.Ordinal);
@@ -146,7 +146,8 @@ public sealed class OwnModelTests : IDisposable
         await File.WriteAllTextAsync(_folder["noise.onnx"], "no model");
         Assert.Equal(1, await _fleet.RunAsync("models", "quantize", _folder["noise.onnx"], "--out", _folder["variants"], "--json"));
         Assert.Contains("noise.onnx", _fleet.Error, StringComparison.Ordinal);
-        Assert.Empty(_fleet.Output);
+        using (var said = JsonDocument.Parse(_fleet.Output))
+            Assert.Contains("noise.onnx", said.RootElement.GetProperty("error").GetString(), StringComparison.Ordinal);
         Assert.False(Directory.Exists(_folder["variants"]));
         Assert.Equal(1, await _fleet.RunAsync("models", "prove", _folder["nowhere.onnx"], "--validation", "synthetic"));
         Assert.Contains("nowhere.onnx does not exist", _fleet.Error, StringComparison.Ordinal);

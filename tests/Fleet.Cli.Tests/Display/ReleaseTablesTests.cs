@@ -109,9 +109,9 @@ public sealed class ReleaseTablesTests
         Assert.Matches(@"(?m)^Signed +2026-11-26 12:00:00Z by key 0123456789ab$", text);
         Assert.Matches(@"(?m)^Inputs +input FP32 \[-1, 1, 1024\]$", text);
         Assert.Matches(@"(?m)^Classes +healthy, worn$", text);
-        Assert.Matches(@"(?m)^Judged by +validation\.npz, 2\.0 KiB$", text);
-        Assert.Matches(@"(?m)^x64-int8 +x64 +int8-static-u8s8 +21\.0 KiB +98\.0 % +accuracy >= 96\.0 % +0123456789ab$", text);
-        Assert.Matches(@"(?m)^arm-cpu-int8 +arm-cpu +int8-static-s8s8 +1\.0 KiB +97\.0 % +none +cccccccccccc$", text);
+        Assert.Matches(@"(?m)^Judged by +validation\.npz, 2\.0 kB$", text);
+        Assert.Matches(@"(?m)^x64-int8 +x64 +int8-static-u8s8 +21\.5 kB +98\.0 % +accuracy >= 96\.0 % +0123456789ab$", text);
+        Assert.Matches(@"(?m)^arm-cpu-int8 +arm-cpu +int8-static-s8s8 +1\.0 kB +97\.0 % +none +cccccccccccc$", text);
     }
 
     [Fact]

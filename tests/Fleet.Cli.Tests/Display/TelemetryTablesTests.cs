@@ -31,7 +31,7 @@ public sealed class TelemetryTablesTests
         var (table, _) = Screen.Of(screen => TelemetryTables.WriteTable(screen, [View]));
         Assert.Matches(@"(?m)^DEVICE +MODEL +VARIANT +INFERENCES +ERRORS +P50 MS +P95 MS +P99 MS +CPU +MEMORY +TEMP\. +OVER TIME$", table);
         Assert.Matches(
-            @"(?m)^press-7 +vibration 3 +x64-int8 +12,345 +0 +0\.410 +1\.20 +12\.0 +12\.5 % +90\.0 MiB +52 °C +▁▄█$", table);
+            @"(?m)^press-7 +vibration 3 +x64-int8 +12,345 +0 +0\.410 +1\.20 +12\.0 +12\.5 % +94\.4 MB +52 °C +▁▄█$", table);
     }
 
     [Fact]

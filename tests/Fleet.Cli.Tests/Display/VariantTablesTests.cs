@@ -33,10 +33,10 @@ public sealed class VariantTablesTests
         var labelled = Lines(Report(), outputIsTerminal: false);
         Assert.Contains(labelled, line => Regex.IsMatch(line,
             @"^VARIANT +SCHEME +SIZE +OF FP32 +ACCURACY +95 % +AGAINST FP32 +SNR DB +SPEED +SPEED 95 % +SETTINGS +VERDICT$"));
-        Assert.Contains(labelled, line => Regex.IsMatch(line, @"^x64-int8-stem .* 72\.4 % +68\.2 %-76\.2 % +0\.00 points lost +35\.6 "));
+        Assert.Contains(labelled, line => Regex.IsMatch(line, @"^x64-int8-stem .* 72\.4 % +68\.2 to 76\.2 % +0\.00 points lost +35\.6 "));
         var close = Lines(Report() with { Labelled = false, Measure = "signalToNoise" }, outputIsTerminal: false);
         Assert.Contains(close, line => Regex.IsMatch(line, @"^VARIANT +SCHEME +SIZE +OF FP32 +SNR DB +95 % +COSINE +SPEED "));
-        Assert.Contains(close, line => Regex.IsMatch(line, @"^x64-int8-stem .* 35\.6 +34\.8-36\.3 +0\.9999 "));
+        Assert.Contains(close, line => Regex.IsMatch(line, @"^x64-int8-stem .* 35\.6 +34\.8 to 36\.3 +0\.9999 "));
     }
 
     [Fact]
@@ -87,12 +87,13 @@ public sealed class VariantTablesTests
     public void Models_of_an_earlier_run_in_the_folder_are_told_apart_from_those_of_this_one()
     {
         using var folder = new TemporaryFolder();
-        foreach (var name in (string[])["x64-int8.onnx", "jetson-fp16.onnx", "m.onnx", "notes.txt"]) File.WriteAllText(folder[name], "");
+        foreach (var name in (string[])["x64-int8.onnx", "x64-int8.calib", "jetson-fp16.onnx", "m.onnx", "notes.txt"])
+            File.WriteAllText(folder[name], "");
         using var output = new StringWriter { NewLine = "\n" };
         VariantTables.Write(
             new Shell(output, TextWriter.Null, outputIsTerminal: false, errorIsTerminal: false, width: 80, _ => null, TimeProvider.System),
-            Report(), folder["m.onnx"], folder.Path, new GivenOptions([], []));
-        Assert.Contains("\njetson-fp16.onnx in the same folder: not of this run, nor in its report.\n", output.ToString(),
+            Report(), new QuantizedFiles(folder["m.onnx"], folder.Path) { Placed = ["x64-int8.onnx"] });
+        Assert.Contains("\njetson-fp16.onnx, x64-int8.calib in the same folder: not of this run, nor in its report.\n", output.ToString(),
             StringComparison.Ordinal);
     }
 
@@ -101,8 +102,11 @@ public sealed class VariantTablesTests
         using var output = new StringWriter { NewLine = "\n" };
         VariantTables.Write(
             new Shell(output, TextWriter.Null, outputIsTerminal, errorIsTerminal: false, width: 80, _ => null, TimeProvider.System),
-            report, "m.onnx", "v",
-            new GivenOptions(["--memory", "2"], ["--task", "regression", "--labels", "b's.npy"]));
+            report, new QuantizedFiles("m.onnx", "v")
+            {
+                ForRecipe = ["--memory", "2"],
+                ForProof = ["--task", "regression", "--labels", "b's.npy"],
+            });
         return Regex.Replace(output.ToString(), @"\e\[[0-9;]*m", "").Split('\n', StringSplitOptions.TrimEntries);
     }
 

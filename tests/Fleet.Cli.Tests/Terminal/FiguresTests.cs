@@ -9,12 +9,12 @@ public sealed class FiguresTests
 {
     [Theory]
     [InlineData(0L, "0 B")]
-    [InlineData(1023L, "1023 B")]
-    [InlineData(1024L, "1.0 KiB")]
-    [InlineData(1024L * 1024 - 1, "1024.0 KiB")]
-    [InlineData(1024L * 1024, "1.0 MiB")]
-    [InlineData(1024L * 1024 * 1024, "1.0 GiB")]
-    [InlineData(5_000_000_000_000L, "4656.6 GiB")]
+    [InlineData(999L, "999 B")]
+    [InlineData(1_000L, "1.0 kB")]
+    [InlineData(999_999L, "1000.0 kB")]
+    [InlineData(1_000_000L, "1.0 MB")]
+    [InlineData(1_000_000_000L, "1.0 GB")]
+    [InlineData(5_000_000_000_000L, "5000.0 GB")]
     [InlineData(null, "-")]
     public void Bytes_are_told_in_the_largest_unit_that_leaves_one(long? bytes, string text) => Assert.Equal(text, Figures.Bytes(bytes));
 

@@ -68,7 +68,7 @@ public sealed class DashboardTextTests
         Assert.Equal("97.5 %", Words.Percent(0.975));
         Assert.Equal("0.41 ms", Words.Milliseconds(TimeSpan.FromMilliseconds(0.41)));
         Assert.Equal("0.41 ms / 1.20 ms / 3.00 ms", Words.Latency(LatencySummary.OfMilliseconds(0.41, 1.2, 3)));
-        Assert.Equal("90 MiB", Words.Bytes(90L << 20));
+        Assert.Equal("94 MB", Words.Bytes(90L << 20));
         Assert.Equal("1,234.5", Line.Number(1234.5));
         Assert.Equal(("2026-11-27 10:00:00", "never"),
             (Words.Moment(new DateTimeOffset(2026, 11, 27, 12, 0, 0, TimeSpan.FromHours(2))), Words.Moment(null)));

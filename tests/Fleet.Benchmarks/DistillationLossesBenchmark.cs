@@ -186,7 +186,7 @@ internal static class DistillationLossesBenchmark
         {
             using var answers = new TeacherOutputs(distillation.Teacher, data.Training,
                 LossSum.TeacherFeatures(distillation.Spec, data.Training.Labels), Augmentation.Of(training, data.Training, seed + 1),
-                distillation.Spec.Views, Path.Combine(folder, "teacher-outputs"));
+                distillation.Spec.Views ?? 4, Path.Combine(folder, "teacher-outputs"));
             using var losses = new LossSum(
                 distillation.Spec, plan.Features(), answers.Features, 10, data.Training.Labels, seed + 1, network.Device);
             epochs = Epochs(new TeacherObjective(answers, losses));

@@ -83,7 +83,7 @@ internal static class StudentTraining
         var progress = new Progress(sink, "Distilling the student", 0.45, 0.66);
         var (samples, heldOut) = TeacherLabels.Meal(data, teacher, spec.Data!.ValidationShare, seed, cancellationToken);
         using var answers = new TeacherOutputs(teacher, samples, LossSum.TeacherFeatures(distillation, samples.Labels),
-            Augmentation.Of(training, samples, seed), distillation.Views,
+            Augmentation.Of(training, samples, seed), Course.Of(training, samples.Count).Views(distillation, samples.Count),
             Path.Combine(folder, "teacher-outputs"));
         if (!answers.Kept)
             progress.Report(0, $"the teacher's answers need {answers.Bytes / 1e9:0.0} GB and {answers.Limit / 1e9:0.0} GB are kept, so it "

@@ -60,7 +60,8 @@ internal static class QuantizationAwareTraining
         var (spec, training) = (course.Spec, course.Distillation.Training);
         TeacherOutputs Frozen(ITeacherModel teacher)
             => new(teacher, course.Data.Training, [], Augmentation.Of(training, course.Data.Training, course.Seed),
-                course.Distillation.Views, Path.Combine(workFolder, "teacher-outputs"));
+                new Course(spec.Epochs, 1).Views(course.Distillation, course.Data.Training.Count),
+                Path.Combine(workFolder, "teacher-outputs"));
         var settings = new StudySettings(training with { LearningRate = spec.LearningRate }, course.Seed, course.Distillation.Temperature,
             spec.Method == "qkd" ? EqualShares : course.Distillation.Alpha, course.Checkpoint);
         IReadOnlyList<EpochReport> Run(IReadOnlyList<StudyPhase> phases)

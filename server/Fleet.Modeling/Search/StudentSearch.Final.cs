@@ -37,7 +37,8 @@ internal sealed partial class StudentSearch
         // Beside a teacher the student is trained a second time, on the labels alone; fine-tuning follows each.
         var times = !teacher.IsNone && distillation.CompareWithLabels != false ? 2 : 1;
         var lent = data.Unlabelled is { } more ? 1 + (double)more.Count / samples : 1;
-        var answers = teacher.IsNone ? 0 : paces.Teacher * AnswerShare * (distillation.Training.Augment == true ? distillation.Views : 1);
+        var answers = teacher.IsNone ? 0 : paces.Teacher * AnswerShare
+            * (distillation.Training.Augment == true ? own.Views(distillation, samples) : 1);
         var tuning = times * distillation.FineTuneEpochs * paces.Student;
         var available = FinalCourse.TrainingSeconds(60 * minutes, _spent) - tuning - answers * lent;
         var schooling = paces.Teacher > 0 ? Course.Of(teacher.Training, samples).Epochs : 0;

@@ -12,7 +12,17 @@ namespace Fleet.Modeling.Training;
 internal readonly record struct Course(int Epochs, int BatchSize)
 {
     private const int FewestSteps = 1_000, FewestEpochs = 10;
+    private const int FewestViews = 4, MostViews = 64, MostAnswers = 20_000;
     private const int SmallestBatch = 8, LargestBatch = 128, BatchesOfAnEpoch = 16;
+
+    /// <summary>
+    /// Variations of each sample that a student goes through in turn. Who sees the same four again and again learns them by heart, where
+    /// the student on labels alone sees a new one in every epoch.
+    /// </summary>
+    /// <param name="spec">What is asked for.</param>
+    /// <param name="samples">That the teacher is asked about.</param>
+    public int Views(DistillationSpec spec, int samples)
+        => spec.Views ?? Math.Clamp(Math.Min(Epochs, MostAnswers / samples), FewestViews, MostViews);
 
     /// <summary>What a spec asks for, and the rest by the size of the data.</summary>
     public static Course Of(TrainingSpec spec, int samples)

@@ -45,7 +45,7 @@ public static partial class BuildSpecRules
         problems.Require(spec.Labels is null or (>= 0 and <= 1e6), $"distillation.labels {spec.Labels} must be within 0..1000000.");
         problems.Require(spec.Labels is not 0 || spec.Losses.Count == 0 || spec.Losses.Any(loss => loss.Weight > 0),
             "distillation leaves nothing to learn from: every loss and the labels have weight 0.");
-        problems.Require(spec.Views is >= 1 and <= 64, $"distillation.views {spec.Views} must be within 1..64.");
+        problems.Require(spec.Views is null or (>= 1 and <= 64), $"distillation.views {spec.Views} must be within 1..64.");
         problems.Require(spec.FineTuneEpochs is >= 0 and <= 1000,
             $"distillation.fineTuneEpochs {spec.FineTuneEpochs} must be within 0..1000.");
         JudgeTraining("distillation.training", spec.Training, task, problems);

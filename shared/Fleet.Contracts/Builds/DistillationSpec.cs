@@ -26,10 +26,10 @@ public sealed record DistillationSpec
     public double? Labels { get; init; }
 
     /// <summary>
-    /// With augmentation: how many variations of each sample the student goes through in turn. Each costs one pass of the
-    /// teacher, and room for its answers.
+    /// With augmentation: how many variations of each sample the student goes through in turn, 1 to 64. Each costs one pass of the
+    /// teacher, and room for its answers. Absent: a new one in every epoch, as many as 20,000 answers allow, and at least four.
     /// </summary>
-    public int Views { get; set; } = 4;
+    public int? Views { get; init; }
 
     /// <summary>The distillation run.</summary>
     public TrainingSpec Training { get; set; } = new();

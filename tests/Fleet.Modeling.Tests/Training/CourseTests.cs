@@ -25,6 +25,18 @@ public sealed class CourseTests
     public void What_is_asked_for_is_done()
         => Assert.Equal(new Course(3, 16), Course.Of(new TrainingSpec { Epochs = 3, BatchSize = 16 }, 45));
 
+    [Theory]
+    [InlineData(45, 64)] // of 200 epochs: the most that are kept
+    [InlineData(480, 41)]
+    [InlineData(2_700, 7)]
+    [InlineData(60_000, 4)]
+    public void Of_few_samples_a_student_sees_a_new_variation_in_every_epoch(int samples, int views)
+        => Assert.Equal(views, Course.Of(new TrainingSpec(), samples).Views(new DistillationSpec(), samples));
+
+    [Fact]
+    public void Views_that_are_asked_for_are_made()
+        => Assert.Equal(24, Course.Of(new TrainingSpec(), 45).Views(new DistillationSpec { Views = 24 }, 45));
+
     [Fact]
     public void Few_steps_are_judged_by_the_statistics_of_the_weights_they_left()
     {

@@ -70,7 +70,7 @@ internal sealed class Build(TimeProvider time)
             => table?.Require(simple[0], network, outputs, remedy, cancellationToken);
 
         using var teacher = spec.Teacher!.IsNone ? null : Teacher.Provide(
-            spec.Teacher, data, normalization, spec.Seed, File("teacher.onnx"), memory, progress, cancellationToken);
+            spec, data, normalization, File("teacher.onnx"), memory, progress, cancellationToken);
         // What is compared with simple models is asked once, however often it is looked at.
         float[] taught = simple.Length > 0 && teacher is not null ? teacher.Model.Outputs(data.Test, cancellationToken) : [];
         if (teacher is not null)
@@ -165,13 +165,13 @@ internal sealed class Build(TimeProvider time)
             Classes = data.Classes,
             ClassCounts = DataSummary.Classes(data),
             Teacher = teacher is null ? null
-                : Describe(teacher.Description, teacher.Parameters, teacher.Model.Path, teacherScores!, teacher.Epochs) with
+                : Describe(teacher.Description, teacher.Parameters, teacher.Model.Files, teacherScores!, teacher.Epochs) with
                 {
                     Intervals = floors.Teacher,
                     Labels = LabelTable.Of(data.Test, taught),
                     Decisions = ofTeacher,
                 },
-            Student = Describe(student.Description, student.Parameters(), File("student.onnx"), studentScores,
+            Student = Describe(student.Description, student.Parameters(), [File("student.onnx")], studentScores,
                 [.. epochs, .. trainedEpochs]) with
             {
                 Intervals = floors.Student,
@@ -296,12 +296,12 @@ internal sealed class Build(TimeProvider time)
         ?? throw new BuildException($"Profile '{name}' is not known; it is one of {BuiltInProfiles.Names}."))];
 
     private static NetworkReport Describe(
-        string description, long parameters, string path, Scores scores, IReadOnlyList<EpochReport> epochs)
+        string description, long parameters, IReadOnlyList<string> files, Scores scores, IReadOnlyList<EpochReport> epochs)
         => new()
         {
             Description = description,
             Parameters = parameters,
-            Bytes = new FileInfo(path).Length,
+            Bytes = files.Sum(path => new FileInfo(path).Length),
             Scores = scores,
             Epochs = epochs,
         };

@@ -90,6 +90,8 @@ internal sealed record SpecDecisions(
                 Training = AugmentationTrials.With(spec.Distillation.Training, data.Training, trials),
             },
         };
+        // Folds ask one: three in each would cost three times as much, and how long a student is to be trained is not another question.
+        var members = spec.Teacher.Members ?? Teacher.Members(spec, data);
         CrossValidationReport? folds = null;
         if (spec.Data!.Folds is { } count)
         {
@@ -98,6 +100,7 @@ internal sealed record SpecDecisions(
             (spec, progress) = (CrossValidation.With(spec, folds), new PartOf(progress, 1 - 1.0 / count, 1));
             progress.Report(new BuildProgress($"Cross-validation: {string.Join("; ", folds.Networks)}", 0));
         }
+        spec = spec with { Teacher = spec.Teacher! with { Members = members } };
         return new SpecDecisions(spec, data, normalization, memory, progress)
         {
             Search = search,

@@ -32,11 +32,7 @@ internal sealed record DistillationGainSet(string Name, string Data, string Teac
         var (cmapss, clinc150) = (SharedData.PathOf("cmapss"), SharedData.PathOf("clinc150", "data_full.json"));
         return [
             new("vibration, 600 generated", "kind: vibration, samples: 600",
-                "family: conv1d, width: 16", "family: conv1d, width: 8")
-            {
-                Cause = "probably that the student goes through 4 variations of each sample again and again, about which the teacher is "
-                    + "asked (`distillation.views`), where the one on labels sees a new one in every epoch.",
-            },
+                "family: conv1d, width: 16", "family: conv1d, width: 8"),
             new("C-MAPSS FD001", $$"""
                 kind: series, task: regression, labelUnit: cycles, train: {{cmapss}}/train_FD001.txt, test: {{cmapss}}/test_FD001.txt,
                   testLabels: {{cmapss}}/RUL_FD001.txt, validationShare: 0.15, series: { unit: "1", without: ["2", "3", "4", "5"],

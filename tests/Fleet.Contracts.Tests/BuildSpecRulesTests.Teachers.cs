@@ -34,6 +34,12 @@ public sealed partial class BuildSpecRulesTests
             "teacher.classes must name at least two classes, each once"),
         ["an empty ensemble"] = (spec => spec with { Teacher = new TeacherSpec { Onnx = "t.onnx", Ensemble = [] } },
             "teacher.ensemble must name 1 to 15 files"),
+        ["nobody in a teacher"] = (spec => spec with { Teacher = spec.Teacher! with { Members = 0 } },
+            "teacher.members 0 must be within 1..16"),
+        ["members of a file"] = (spec => spec with { Teacher = new TeacherSpec { Onnx = "t.onnx", Members = 2 } },
+            "teacher.members is for a teacher that is trained here"),
+        ["a mean of boxes"] = (spec => Boxes(spec) with { Teacher = Boxes(spec).Teacher! with { Members = 2 } },
+            "teacher.members 2: of several only the mean of their answers is known"),
         ["values made nothing"] = (
             spec => spec with { Teacher = new TeacherSpec { Onnx = "t.onnx", Input = new TeacherInput { Scale = 0 } } },
             "teacher.input.scale 0 must be a number other than 0"),

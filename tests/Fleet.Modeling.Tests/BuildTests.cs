@@ -24,7 +24,13 @@ public sealed class BuildTests : IDisposable
     {
         Model = "vibration",
         Data = new DataSpec { Kind = "vibration", Samples = 600 },
-        Teacher = new TeacherSpec { Family = "conv1d", Width = 8, Training = new TrainingSpec { Epochs = 2, BatchSize = 32 } },
+        Teacher = new TeacherSpec
+        {
+            Family = "conv1d",
+            Width = 8,
+            Members = 1,
+            Training = new TrainingSpec { Epochs = 2, BatchSize = 32 },
+        },
         Student = new StudentSpec { Family = "conv1d", Width = 4 },
         Distillation = new DistillationSpec { Training = new TrainingSpec { Epochs = 2, BatchSize = 32, Augment = true } },
         // Two epochs leave a network that nobody would release; what is judged here is the path.
@@ -49,7 +55,8 @@ public sealed class BuildTests : IDisposable
     public void Build_leaves_a_report_whose_every_artifact_is_there_under_its_digest()
     {
         var heard = new Heard();
-        var result = new Build(TimeProvider.System).Run(Small, _folder.Path, heard, CancellationToken.None);
+        var cheap = Small with { Teacher = Small.Teacher! with { Members = null } };
+        var result = new Build(TimeProvider.System).Run(cheap, _folder.Path, heard, CancellationToken.None);
 
         Assert.Equal(600, result.Report.Samples.Training + result.Report.Samples.Validation + result.Report.Samples.Test);
         Assert.Equal(["teacher", "teacher"], result.Report.Teacher!.Epochs.Select(epoch => epoch.Phase));
@@ -62,11 +69,25 @@ public sealed class BuildTests : IDisposable
             Assert.Equal((artifact.Bytes, artifact.Sha256), (bytes.Length, Convert.ToHexStringLower(SHA256.HashData(bytes))));
         }
         Assert.True(result.Report.Teacher.Parameters > result.Report.Student.Parameters);
+        AssertThreeTaught(result.Report);
         Assert.Contains("<html", result.Page, StringComparison.OrdinalIgnoreCase);
 
         var fractions = heard.All.Select(progress => progress.Fraction).ToArray();
         Assert.Equal(fractions.Order(), fractions);
         Assert.Equal(1, fractions[^1]);
+    }
+
+    // What the report says of the teacher is what the mean of the three says, and not what one of them does.
+    private void AssertThreeTaught(BuildReport report)
+    {
+        Assert.EndsWith(", mean of 3", report.Teacher!.Description, StringComparison.Ordinal);
+        string[] files = [.. ((string[])["teacher.onnx", "teacher-2.onnx", "teacher-3.onnx"]).Select(name => _folder[name])];
+        Assert.Equal(files.Sum(file => new FileInfo(file).Length), report.Teacher.Bytes);
+        var data = DataSets.Load(DataKind.Resolve(Small.Data!), 2, Small.Seed);
+        var spec = new TeacherSpec { Onnx = files[0], Ensemble = files[1..] };
+        using var mean = Teacher.Open(spec, data, data.Columns);
+        Assert.Equal(report.Teacher.Scores.Accuracy, data.Test.Labels.Score(mean.Outputs(data.Test, CancellationToken.None))[0].Value);
+        Assert.Equal(3, files.Select(file => Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(file)))).Distinct().Count());
     }
 
     [Fact]

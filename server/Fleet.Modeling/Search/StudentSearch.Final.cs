@@ -1,6 +1,7 @@
 using Fleet.Contracts.Builds;
 using Fleet.Modeling.Data;
 using Fleet.Modeling.Students;
+using Fleet.Modeling.Teachers;
 using Fleet.Modeling.Training;
 using Fleet.Quantization;
 using Fleet.Quantization.Evaluation;
@@ -21,6 +22,9 @@ internal sealed partial class StudentSearch
     {
         if (spec.Student!.Minutes is not { } minutes) return found;
         var view = _data.Of(found.Student!.Family);
+        // A teacher that is trained for fewer epochs would be cheap enough for more of them.
+        if (found.Teacher!.TrainedFamily is not null)
+            found = found with { Teacher = found.Teacher with { Members = found.Teacher.Members ?? Teacher.Members(found, view.Data) } };
         var (distillation, teacher) = (found.Distillation, found.Teacher!);
         var samples = view.Data.Training.Count;
         var own = Course.Of(distillation.Training, samples);
@@ -30,8 +34,8 @@ internal sealed partial class StudentSearch
             var student = EpochSeconds(SearchSpace.Plan(found.Student, view.Data), distillation.Training, view, cancellationToken);
             var isTrained = teacher.TrainedFamily is not null;
             var taught = isTrained ? Taught(teacher) : null;
-            paces = new Paces(student, taught is null ? 0 : EpochSeconds(taught.Value.Plan, teacher.Training, taught.Value.View,
-                cancellationToken));
+            paces = new Paces(student, taught is null ? 0 : teacher.Members!.Value
+                * EpochSeconds(taught.Value.Plan, teacher.Training, taught.Value.View, cancellationToken));
             memory.Finish("paces", paces);
         }
         // Beside a teacher the student is trained a second time, on the labels alone; fine-tuning follows each.
@@ -79,6 +83,6 @@ internal sealed partial class StudentSearch
     }
 
     /// <param name="Student">Seconds of an epoch of the student.</param>
-    /// <param name="Teacher">The same of a teacher that is trained; 0 for none.</param>
+    /// <param name="Teacher">The same of all teachers that are trained; 0 for none.</param>
     private sealed record Paces(double Student, double Teacher);
 }

@@ -63,6 +63,21 @@ public static partial class BuildSpecRules
         problems.Require(data.Kind != "text", "teacher.input is for measured values; texts are given as numbers of tokens.");
     }
 
+    private static void JudgeMembers(BuildSpec spec, Problems problems)
+    {
+        if (spec.Teacher is not { Members: { } members } teacher) return;
+        problems.Require(members is >= 1 and <= MaximumEnsemble, $"teacher.members {members} must be within 1..{MaximumEnsemble}.");
+        problems.Require(teacher.TrainedFamily is not null,
+            "teacher.members is for a teacher that is trained here; name the files of several in teacher.ensemble.");
+        problems.Require(members == 1 || HasMean(spec),
+            $"teacher.members {members}: of several only the mean of their answers is known. Boxes and scores of anomalies have none, "
+                + "losses with pairs look inside one, and quantizationAware.method 'qkd' trains one; leave it out.");
+    }
+
+    /// <summary>True where several teachers can be asked as one: by the mean of what they answer.</summary>
+    public static bool HasMean(BuildSpec spec) => spec.Data?.Task is not (ModelTask.Detection or ModelTask.Anomaly)
+        && spec.Distillation.Losses.All(loss => loss.Pairs.Count == 0) && spec.QuantizationAware is not { Method: "qkd" };
+
     // What needs somebody to ask.
     private static void JudgeNoTeacher(BuildSpec spec, Problems problems)
     {

@@ -35,6 +35,7 @@ public static partial class BuildSpecRules
         JudgeGate(spec.Gate, problems);
         JudgeRelativeGate(spec, problems);
         JudgeNoTeacher(spec, problems);
+        JudgeMembers(spec, problems);
         return problems.All;
     }
 

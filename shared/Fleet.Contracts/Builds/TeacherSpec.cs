@@ -58,6 +58,12 @@ public sealed record TeacherSpec
     /// <summary>Stages of <c>mlp</c>, blocks of <c>encoder</c>; absent: two.</summary>
     public int? Depth { get; init; }
 
+    /// <summary>
+    /// Networks of the family that are trained here, each with a seed of its own, 1 to 16: the mean of what they say is what the teacher
+    /// says (Allen-Zhu, Li, arXiv 2012.09816). Absent: three where one is trained within about 20 seconds, one otherwise.
+    /// </summary>
+    public int? Members { get; init; }
+
     /// <summary>How it is trained.</summary>
     public TrainingSpec Training { get; set; } = new();
 }

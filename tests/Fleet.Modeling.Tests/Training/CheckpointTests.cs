@@ -94,7 +94,13 @@ public sealed class CheckpointTests : IDisposable
     {
         Model = "vibration",
         Data = new DataSpec { Kind = "vibration", Samples = 600 },
-        Teacher = new TeacherSpec { Family = "conv1d", Width = 8, Training = new TrainingSpec { Epochs = 4, BatchSize = 32 } },
+        Teacher = new TeacherSpec
+        {
+            Family = "conv1d",
+            Width = 8,
+            Members = 2,
+            Training = new TrainingSpec { Epochs = 4, BatchSize = 32 },
+        },
         Student = new StudentSpec { Family = "conv1d", Width = 4 },
         Distillation = new DistillationSpec { Training = new TrainingSpec { Epochs = 4, BatchSize = 32, Augment = true } },
         QuantizationAware = new QuantizationAwareSpec { Method = "qat", WeightBits = 4, ActivationBits = 8, Epochs = 4 },
@@ -103,7 +109,7 @@ public sealed class CheckpointTests : IDisposable
     };
 
     [Theory]
-    [InlineData("teacher", "Training the teacher")]
+    [InlineData("teacher 2", "Training the teacher, 2 of 2")]
     [InlineData("distillation", "Distilling the student")]
     [InlineData("grid-1", "Training on the grid of x64")]
     public async Task Build_killed_in_the_middle_and_run_again_gives_the_same_files(string during, string step)
@@ -131,12 +137,13 @@ public sealed class CheckpointTests : IDisposable
             await EndsWellAsync(second);
             Assert.Contains($"{step}: goes on in epoch", second.Output, StringComparison.Ordinal);
             // What was finished before is not even looked at again.
-            if (during != "teacher") Assert.DoesNotContain("Training the teacher", second.Output, StringComparison.Ordinal);
+            Assert.DoesNotContain(
+                during == "teacher 2" ? "Training the teacher, 1" : "Training the teacher", second.Output, StringComparison.Ordinal);
             if (during == "grid-1") Assert.DoesNotContain("Distilling the student", second.Output, StringComparison.Ordinal);
         }
 
         string Digest(string name, string file) => Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(_folder[name, file])));
-        Assert.All((string[])["teacher.onnx", "student.onnx", Path.Combine("variants", "x64-qat-w4a8.onnx")],
+        Assert.All((string[])["teacher.onnx", "teacher-2.onnx", "student.onnx", Path.Combine("variants", "x64-qat-w4a8.onnx")],
             file => Assert.Equal(Digest("whole", file), Digest("killed", file)));
         Assert.False(Directory.Exists(_folder["killed", "unfinished"]));
     }

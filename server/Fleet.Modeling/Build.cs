@@ -57,7 +57,8 @@ internal sealed class Build(TimeProvider time)
                 progress);
 
         var profiles = ProfilesOf(spec.Quantization);
-        var decided = SpecDecisions.Make(spec, profiles, folder, progress, cancellationToken);
+        using var kept = SampleRoom.In(folder);
+        var decided = SpecDecisions.Make(spec, profiles, folder, kept, progress, cancellationToken);
         (spec, progress) = (decided.Spec, decided.Progress);
         var (data, normalization, memory) = (decided.Data, decided.Normalization, decided.Memory);
         var rate = spec.Data!.FalsePositiveRate();

@@ -43,14 +43,15 @@ internal sealed record SpecDecisions(
     /// <param name="spec">A spec whose kind of data is known and which breaks no rule.</param>
     /// <param name="profiles">Hardware that variants are for.</param>
     /// <param name="folder">The folder of the build.</param>
+    /// <param name="room">Where samples are kept.</param>
     /// <param name="progress">Told what is tried.</param>
     /// <param name="cancellationToken">Honoured at every training step and between runs of a model.</param>
     /// <exception cref="BuildException">The data does not go with the spec; the message is for the operator.</exception>
-    public static SpecDecisions Make(BuildSpec spec, HardwareProfile[] profiles, string folder, IProgress<BuildProgress> progress,
-        CancellationToken cancellationToken)
+    public static SpecDecisions Make(BuildSpec spec, HardwareProfile[] profiles, string folder, SampleRoom room,
+        IProgress<BuildProgress> progress, CancellationToken cancellationToken)
     {
         progress.Report(new BuildProgress("Reading the data", 0));
-        var data = DataSets.Load(spec.Data!, Families.SampleRank(spec.Student!.Family, spec.Teacher!.TrainedFamily), spec.Seed);
+        var data = DataSets.Load(spec.Data!, Families.SampleRank(spec.Student!.Family, spec.Teacher!.TrainedFamily), spec.Seed, room);
         if (data.Task == ModelTask.MultiLabel)
         {
             // Found out by the labels: now it is known what holds.
@@ -72,7 +73,7 @@ internal sealed record SpecDecisions(
         {
             search = new StudentSearch(spec, data, profiles, folder, memory).Run(new PartOf(progress, 0.01, 0.5), cancellationToken);
             spec = search.Found;
-            data = DataSets.Load(spec.Data!, Families.SampleRank(spec.Student!.Family, spec.Teacher!.TrainedFamily), spec.Seed);
+            data = DataSets.Load(spec.Data!, Families.SampleRank(spec.Student!.Family, spec.Teacher!.TrainedFamily), spec.Seed, room);
             (normalization, progress) = (Normalization.Measure(data.Training), new PartOf(progress, 0.5, 1));
         }
         var widths = spec.Student.Width.IsAuto

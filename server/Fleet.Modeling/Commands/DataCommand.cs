@@ -22,8 +22,10 @@ internal static class DataCommand
             var teacher = asked.Teacher is TeacherSpec.None ? null : asked.Teacher;
             var rank = asked.Student is { } student ? Families.SampleRank(student, teacher) : null;
             var spec = DataKind.Resolve(asked.Data);
-            File.WriteAllBytes(parsed.GetRequiredValue(result).FullName, JsonSerializer.SerializeToUtf8Bytes(
-                DataSummary.Of(spec, DataSets.Load(spec, rank, asked.Seed)), FleetJson.Default.DataReport));
+            var answer = parsed.GetRequiredValue(result);
+            using var room = SampleRoom.In(answer.DirectoryName!);
+            File.WriteAllBytes(answer.FullName, JsonSerializer.SerializeToUtf8Bytes(
+                DataSummary.Of(spec, DataSets.Load(spec, rank, asked.Seed, room)), FleetJson.Default.DataReport));
             return 0;
         });
         return command;

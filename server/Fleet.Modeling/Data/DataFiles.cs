@@ -12,6 +12,15 @@ internal static class DataFiles
     /// <summary>Bytes that say what a file holds.</summary>
     private const int BeginningBytes = 4096;
 
+    /// <summary>A file to be read from its beginning on, unpacked where it is gzip.</summary>
+    public static Stream Open(string path)
+    {
+        var file = File.OpenRead(path);
+        return IsGzip(file) ? new GZipStream(file, CompressionMode.Decompress) : file;
+    }
+
+    /// <summary>All bytes of a file.</summary>
+    /// <exception cref="BuildException">It cannot be read, or has more than <see cref="MaximumBytes"/>.</exception>
     public static byte[] Read(string path)
     {
         try

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
 using Fleet.Contracts.Builds;
@@ -67,7 +66,7 @@ internal sealed record DataSet(SampleSet Training, SampleSet Validation, SampleS
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         foreach (var part in new[] { Training, Validation, Test, Unlabelled }.OfType<SampleSet>())
         {
-            hash.AppendData(MemoryMarshal.AsBytes<float>(part.Inputs));
+            part.AppendTo(hash);
             hash.AppendData(part.Labels.Bytes);
         }
         foreach (var piece in Training.Vocabulary?.Pieces ?? []) hash.AppendData(Encoding.UTF8.GetBytes(piece + "\n"));

@@ -12,17 +12,19 @@ internal static class DataSets
     /// <param name="sampleRank">Axes one sample must have: 1 for texts, 2 for signals (channels, length), 3 for images (channels, height,
     /// width); null for any.</param>
     /// <param name="seed">Seed of generated samples and of every cut.</param>
-    public static DataSet Load(DataSpec spec, int? sampleRank, int seed)
+    /// <param name="room">Where the values are kept; null for memory. They are there until it is given back.</param>
+    public static DataSet Load(DataSpec spec, int? sampleRank, int seed, SampleRoom? room = null)
     {
+        room ??= SampleRoom.Memory;
         spec = DataKind.Resolve(spec);
         var random = new Random(seed);
         IReadOnlyList<string> channels = [];
         RawSamples train;
-        if (spec.Kind == "series") (train, channels) = SeriesFiles.ReadTraining(spec.Train!, spec.Series!, spec.LabelColumn);
-        else train = Read(spec, spec.Learned, spec.TrainLabels, spec.Text?.TrainSplits, null, random, !spec.IsUnlabelled);
+        if (spec.Kind == "series") (train, channels) = SeriesFiles.ReadTraining(spec.Train!, spec.Series!, spec.LabelColumn, room);
+        else train = Read(spec, spec.Learned, spec.TrainLabels, spec.Text?.TrainSplits, null, random, room, !spec.IsUnlabelled);
         RawSamples? Held(string? path, IReadOnlyList<string>? splits) => path is null && splits is null ? null
-            : spec.Kind == "series" ? SeriesFiles.ReadHeldOut(path!, spec.TestLabels, spec.Series!, spec.LabelColumn, channels)
-            : Read(spec, path ?? spec.Learned, spec.TestLabels, splits, train, random);
+            : spec.Kind == "series" ? SeriesFiles.ReadHeldOut(path!, spec.TestLabels, spec.Series!, spec.LabelColumn, channels, room)
+            : Read(spec, path ?? spec.Learned, spec.TestLabels, splits, train, random, room);
         var isLast = HasChannelsLast(spec, train, sampleRank);
         RawSamples Laid(RawSamples raw) => isLast && raw.SampleShape.Count == train.SampleShape.Count
             ? SampleLayouts.Turned(raw with { SampleShape = Shape(raw, spec.SampleShape, null) }) : raw;
@@ -79,7 +81,7 @@ internal static class DataSets
                         + $"({Text(training.SampleShape)}); they must agree.");
         }
         var unlabelled = spec.Unlabelled is null || spec.IsUnlabelled ? null
-            : OfSameShape("Unlabelled", Read(spec, spec.Unlabelled, null, null, train, random, labelled: false));
+            : OfSameShape("Unlabelled", Read(spec, spec.Unlabelled, null, null, train, random, room, labelled: false));
         // Cut even where the validation samples are given, or folds take their place: it also mixes the classes of the training samples.
         (training, var validation) = Cut(held is null && spec.Folds is null ? spec.ValidationShare : 0);
         if (byTime) training = Splits.Cut(training, 0, random).Kept;
@@ -174,7 +176,7 @@ internal static class DataSets
     }
 
     private static RawSamples Read(
-        DataSpec spec, string? path, string? labelsPath, IReadOnlyList<string>? splits, RawSamples? learned, Random random,
+        DataSpec spec, string? path, string? labelsPath, IReadOnlyList<string>? splits, RawSamples? learned, Random random, SampleRoom room,
         bool labelled = true)
     {
         if (Directory.Exists(path) && spec.Kind != "folder")
@@ -184,8 +186,8 @@ internal static class DataSets
         {
             // A table puts its files together before it looks at what its columns hold, and texts before their words are learned.
             return path is null || spec.Kind is "csv" or "text" || DataFiles.Each(path) is not { Count: > 1 } paths
-                ? ReadAs(spec, path, labelsPath, splits, learned, random, labelled)
-                : Joined(path, [.. paths.Select(each => ReadAs(spec, each, labelsPath, splits, learned, random, labelled))],
+                ? ReadAs(spec, path, labelsPath, splits, learned, random, room, labelled)
+                : Joined(path, [.. paths.Select(each => ReadAs(spec, each, labelsPath, splits, learned, random, room, labelled))],
                     spec.Kind == "npz");
         }
         catch (BuildException e) when (File.Exists(path) && DataKind.Of(path) is { } kind && kind != spec.Kind && spec.Kind != "series"
@@ -209,6 +211,12 @@ internal static class DataSets
             ? isNumbered ? [.. parts.SelectMany(part => part.Origins!)]
                 : RawSamples.Numbered([.. parts.Index().SelectMany(part => part.Item.Origins!.Select(origin => (part.Index, origin)))])
             : null;
+        var (values, at) = (parts[0].Values.Room.Take(parts.Sum(part => part.Values.Length)), 0L);
+        foreach (var part in parts)
+        {
+            part.Values.CopyTo(values, at, part.SampleShape.Aggregate(1, (product, extent) => product * extent));
+            at += part.Values.Length;
+        }
         return parts[0] with
         {
             Source = path,
@@ -219,28 +227,32 @@ internal static class DataSets
                 return $"{Path.GetFileName(parts[part].Source)}, {parts[part].Where(sample)}";
             },
             Origins = origins,
-            Inputs = [.. parts.SelectMany(part => part.Inputs)],
+            Values = values,
             Labels = RawLabels.Joined([.. parts.Select(part => part.Labels)]),
             Notes = [.. parts.SelectMany(part => part.Notes).Distinct()],
         };
     }
 
     private static RawSamples ReadAs(
-        DataSpec spec, string? path, string? labelsPath, IReadOnlyList<string>? splits, RawSamples? learned, Random random, bool labelled)
-            => spec.Kind switch
-            {
-                "vibration" => VibrationData.Generate(spec.Samples, random),
-                "npz" => NumpyFiles.ReadNpz(path!, labelled),
-                "npy" => NumpyFiles.ReadNpy(path!, labelsPath ?? (labelled ? throw MissingLabels(path!) : null)),
-                "idx" => IdxFiles.Read(path!, labelsPath ?? (labelled ? throw MissingLabels(path!) : null)),
-                "csv" => CsvFiles.Read(path!, spec.AllLabelColumns(), spec.Table, learned?.Table, spec.GroupColumn, labelled,
-                    spec.Task == ModelTask.MultiLabel),
-                "ucr" or "arff" or "ts" => SequenceFiles.Read(path!, spec.Kind, spec.Task, learned, labelled),
-                "text" => TextFiles.Read(path!, splits, spec, learned?.Vocabulary, labelled),
-                "folder" => FolderFiles.Read(path!, spec, learned?.Preprocessing, labelled),
-                _ => throw new BuildException(
-                    $"data.kind '{spec.Kind}' is not known; it is one of {string.Join(", ", BuildSpecRules.DataKinds)}."),
-            };
+        DataSpec spec, string? path, string? labelsPath, IReadOnlyList<string>? splits, RawSamples? learned, Random random,
+        SampleRoom room, bool labelled)
+    {
+        var read = spec.Kind switch
+        {
+            "vibration" => VibrationData.Generate(spec.Samples, random),
+            "npz" => NumpyFiles.ReadNpz(path!, labelled),
+            "npy" => NumpyFiles.ReadNpy(path!, labelsPath ?? (labelled ? throw MissingLabels(path!) : null), room),
+            "idx" => IdxFiles.Read(path!, labelsPath ?? (labelled ? throw MissingLabels(path!) : null), room),
+            "csv" => CsvFiles.Read(path!, spec.AllLabelColumns(), spec.Table, learned?.Table, spec.GroupColumn, labelled,
+                spec.Task == ModelTask.MultiLabel),
+            "ucr" or "arff" or "ts" => SequenceFiles.Read(path!, spec.Kind, spec.Task, learned, labelled),
+            "text" => TextFiles.Read(path!, splits, spec, learned?.Vocabulary, labelled),
+            "folder" => FolderFiles.Read(path!, spec, learned?.Preprocessing, room, labelled),
+            _ => throw new BuildException(
+                $"data.kind '{spec.Kind}' is not known; it is one of {string.Join(", ", BuildSpecRules.DataKinds)}."),
+        };
+        return read with { Values = read.Values.In(room) };
+    }
 
     private static BuildException MissingLabels(string path)
         => new($"{path} has no file of labels; name it in data.trainLabels or data.testLabels.");
@@ -250,11 +262,16 @@ internal static class DataSets
     {
         var count = raw.Labels.Count;
         if (count == 0) throw new BuildException($"{raw.Source} holds no samples.");
-        var bad = Array.FindIndex(raw.Inputs, value => !float.IsFinite(value));
-        var length = raw.Inputs.Length / count;
-        if (bad >= 0 && raw.Table is null)
-            throw new BuildException(
-                $"{raw.Source} holds {raw.Inputs[bad]} at {raw.Where(bad / length)}; remove or repair samples that are not finite.");
+        var length = (int)(raw.Values.Length / count);
+        for (var sample = 0; sample < count && raw.Table is null; sample++)
+        {
+            foreach (var value in raw.Values.Part((long)sample * length, length))
+            {
+                if (!float.IsFinite(value))
+                    throw new BuildException(
+                        $"{raw.Source} holds {value} at {raw.Where(sample)}; remove or repair samples that are not finite.");
+            }
+        }
         int[] shape = raw.Table is null ? Shape(raw, spec.SampleShape, sampleRank) : [.. raw.SampleShape];
         SampleLabels labels = task switch
         {
@@ -263,7 +280,7 @@ internal static class DataSets
             ModelTask.Detection => BoxReading.Boxes(raw, classes, shape, spec.Detection),
             _ => read(raw),
         };
-        return new SampleSet(raw.Inputs, shape, labels)
+        return new SampleSet(raw.Values, shape, labels)
         {
             Vocabulary = raw.Vocabulary,
             Origins = raw.Origins,

@@ -57,31 +57,45 @@ internal static class DataSummary
         var training = data.Training;
         var channels = training.SampleShape[0];
         var plane = training.SampleLength / channels;
-        IEnumerable<float> Values(int channel)
+        SeenValues[] seen = [.. Enumerable.Range(0, Math.Min(channels, MaximumChannels)).Select(_ => new SeenValues())];
+        for (var sample = 0; sample < training.Count; sample++)
         {
-            for (var sample = 0; sample < training.Count; sample++)
-            {
-                for (var place = 0; place < plane; place++)
-                    yield return training.Inputs[sample * training.SampleLength + channel * plane + place];
-            }
+            var values = training.Sample(sample);
+            for (var channel = 0; channel < seen.Length; channel++) seen[channel].Add(values.Slice(channel * plane, plane));
         }
         return [
-            .. Enumerable.Range(0, Math.Min(channels, MaximumChannels))
-                .Select(channel => Range(data.ChannelNames?.ElementAtOrDefault(channel) ?? Number(channel), Values(channel))),
+            .. seen.Select((values, channel) => values.Range(data.ChannelNames?.ElementAtOrDefault(channel) ?? Number(channel))),
         ];
     }
 
     private static ValueRange Range(string name, IEnumerable<float> values)
     {
-        double sum = 0, squares = 0, least = double.PositiveInfinity, most = double.NegativeInfinity;
-        var count = 0L;
-        foreach (var value in values)
+        var seen = new SeenValues();
+        seen.Add([.. values]);
+        return seen.Range(name);
+    }
+
+    /// <summary>What is known of values that went by.</summary>
+    private sealed class SeenValues
+    {
+        private double _sum, _squares, _least = double.PositiveInfinity, _most = double.NegativeInfinity;
+        private long _count;
+
+        public void Add(ReadOnlySpan<float> values)
         {
-            (sum, squares, count) = (sum + value, squares + (double)value * value, count + 1);
-            (least, most) = (Math.Min(least, value), Math.Max(most, value));
+            _count += values.Length;
+            foreach (var value in values)
+            {
+                (_sum, _squares) = (_sum + value, _squares + (double)value * value);
+                (_least, _most) = (Math.Min(_least, value), Math.Max(_most, value));
+            }
         }
-        var mean = sum / count;
-        return new ValueRange(name, least, most, mean, Math.Sqrt(Math.Max(0, squares / count - mean * mean)));
+
+        public ValueRange Range(string name)
+        {
+            var mean = _sum / _count;
+            return new ValueRange(name, _least, _most, mean, Math.Sqrt(Math.Max(0, _squares / _count - mean * mean)));
+        }
     }
 
     // One of each class before the second of any.

@@ -14,8 +14,10 @@ internal static class FolderFiles
     /// <param name="path">A folder, or a manifest.</param>
     /// <param name="spec">What was asked.</param>
     /// <param name="learned">How the training files became samples; null for those themselves.</param>
+    /// <param name="room">Where the samples are kept.</param>
     /// <param name="labelled">False: nothing says what the files are of.</param>
-    public static RawSamples Read(string path, DataSpec spec, Preprocessing? learned, bool labelled = true)
+    public static RawSamples Read(
+        string path, DataSpec spec, Preprocessing? learned, SampleRoom room, bool labelled = true)
     {
         var files = LabelledFiles.Of(path, spec.LabelColumn, labelled);
         var asked = spec.Preprocessing ?? new Preprocessing();
@@ -27,7 +29,7 @@ internal static class FolderFiles
         try
         {
             return isPictures
-                ? Pictures(path, files, asked, learned, spec.Task) : Sounds(path, files, asked, learned, spec.Task);
+                ? Pictures(path, files, asked, learned, spec.Task, room) : Sounds(path, files, asked, learned, spec.Task, room);
         }
         catch (InvalidDataException e)
         {
@@ -36,7 +38,7 @@ internal static class FolderFiles
     }
 
     private static RawSamples Pictures(
-        string path, IReadOnlyList<LabelledFile> files, Preprocessing asked, Preprocessing? learned, ModelTask? task)
+        string path, IReadOnlyList<LabelledFile> files, Preprocessing asked, Preprocessing? learned, ModelTask? task, SampleRoom room)
     {
         var heads = Each(files, PictureFile.Look);
         var (width, height) = (asked.Width ?? learned?.Width ?? heads[0].Width, asked.Height ?? learned?.Height ?? heads[0].Height);
@@ -50,11 +52,10 @@ internal static class FolderFiles
         int[] shape = [colour == PictureColour.Grey ? 1 : 3, height, width];
         var plan = PicturePlan.Of(new MediaInput("input", [-1, .. shape]), asked with { Layout = PictureLayout.Nchw, Colour = colour });
         var length = shape[0] * shape[1] * shape[2];
-        RequireRoom(path, files.Count, length);
-        var inputs = new float[files.Count * length];
+        var inputs = room.Take((long)files.Count * length);
         _ = Each(files, (file, place) =>
         {
-            plan.Prepare(PictureFile.Read(file)).Values.CopyTo(inputs, place * length);
+            plan.Prepare(PictureFile.Read(file)).Values.CopyTo(inputs.Part((long)place * length, length));
             return true;
         });
         return new RawSamples(path, inputs, shape, LabelsOf(files, task))
@@ -65,12 +66,19 @@ internal static class FolderFiles
     }
 
     private static RawSamples Sounds(
-        string path, IReadOnlyList<LabelledFile> files, Preprocessing asked, Preprocessing? learned, ModelTask? task)
+        string path, IReadOnlyList<LabelledFile> files, Preprocessing asked, Preprocessing? learned, ModelTask? task, SampleRoom room)
     {
-        var sounds = Each(files, file =>
+        static Sound Decoded(string file)
         {
             using var opened = File.OpenRead(file);
             return SoundFile.Read(opened);
+        }
+        // Those that fit memory are read once; the others are read again where they are wanted.
+        var held = 0L;
+        (Sound? Kept, int Length, int SampleRate)[] sounds = Each(files, file =>
+        {
+            var sound = Decoded(file);
+            return (room.IsHeld(Interlocked.Add(ref held, sound.Length)) ? sound : null, sound.Length, sound.SampleRate);
         });
         int[] lengths = [.. sounds.Select(sound => sound.Length).Order()];
         var window = asked.Window ?? learned?.Window ?? lengths[(int)(WholeShare * (lengths.Length - 1))];
@@ -78,18 +86,24 @@ internal static class FolderFiles
         {
             SampleRate = asked.SampleRate ?? learned?.SampleRate ?? sounds[0].SampleRate,
         });
-        // Where nobody says how long a sample is, a file is one, and what is behind its end is left out.
-        float[][] samples = Each(files, (_, place) => plan.Prepare(asked.Window is null ? sounds[place].Beginning(window) : sounds[place])
-            .Values);
-        var counts = Array.ConvertAll(samples, values => values.Length / window);
-        RequireRoom(path, counts.Sum(count => (long)count), window);
-        var inputs = new float[counts.Sum() * window];
-        var at = 0;
-        foreach (var values in samples)
+        float[] Prepared(string file, int place)
         {
-            values.CopyTo(inputs, at);
-            at += values.Length;
+            var sound = sounds[place].Kept ?? Decoded(file);
+            // Where nobody says how long a sample is, a file is one, and what is behind its end is left out.
+            return plan.Prepare(asked.Window is null ? sound.Beginning(window) : sound).Values;
         }
+        var counts = asked.Window is null ? [.. Enumerable.Repeat(1, files.Count)]
+            : Each(files, (file, place) => Prepared(file, place).Length / window);
+        var begins = new long[files.Count];
+        for (var place = 1; place < begins.Length; place++) begins[place] = begins[place - 1] + (long)counts[place - 1] * window;
+        var inputs = room.Take(begins[^1] + (long)counts[^1] * window);
+        _ = Each(files, (file, place) =>
+        {
+            var values = Prepared(file, place);
+            for (var start = 0; start < values.Length; start += window)
+                values.AsSpan(start, window).CopyTo(inputs.Part(begins[place] + start, window));
+            return true;
+        });
         return new RawSamples(path, inputs, [1, window],
             LabelsOf(files.SelectMany((file, place) => Enumerable.Repeat(file, counts[place])), task))
         {
@@ -109,14 +123,6 @@ internal static class FolderFiles
     {
         string[] labels = [.. files.Select(file => file.Label)];
         return task == ModelTask.Regression ? RawLabels.Of(labels) : RawLabels.Named(labels);
-    }
-
-    private static void RequireRoom(string path, long count, int length)
-    {
-        if (count * length > Array.MaxLength)
-            throw new BuildException(
-                $"{path} makes {count:N0} samples of {length:N0} values, more than one array can hold: make them smaller "
-                    + "(data.preprocessing.width and height, or window) or give fewer files.");
     }
 
     private static T[] Each<T>(IReadOnlyList<LabelledFile> files, Func<string, T> read) => Each(files, (file, _) => read(file));

@@ -34,10 +34,13 @@ internal static class Hearing
     }
 
     /// <summary>Samples with features in place of what an application gives.</summary>
-    public static SampleSet Heard(this SampleSet samples, FrontEnd? frontEnd) => frontEnd is null ? samples
-        : new SampleSet(FeatureRun.Of(frontEnd, samples.Inputs), frontEnd.OutputShape, samples.Labels)
-        {
-            Origins = samples.Origins,
-            Unheard = samples,
-        };
+    public static SampleSet Heard(this SampleSet samples, FrontEnd? frontEnd)
+    {
+        if (frontEnd is null) return samples;
+        var width = frontEnd.OutputShape.Aggregate(1, (product, extent) => product * extent);
+        var features = samples.Values.Room.Take((long)samples.Count * width);
+        FeatureRun.Run(frontEnd, samples.Count, samples.Batch,
+            (start, values) => values.CopyTo(features.Part((long)start * width, values.Length)));
+        return new SampleSet(features, frontEnd.OutputShape, samples.Labels) { Origins = samples.Origins, Unheard = samples };
+    }
 }

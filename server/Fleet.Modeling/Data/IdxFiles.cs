@@ -13,11 +13,12 @@ internal static class IdxFiles
 
     /// <param name="path">The inputs.</param>
     /// <param name="labelsPath">The labels; null for none.</param>
-    public static RawSamples Read(string path, string? labelsPath)
+    /// <param name="room">Where the inputs are kept; null for memory.</param>
+    public static RawSamples Read(string path, string? labelsPath, SampleRoom? room = null)
     {
-        var (shape, inputs, _) = Parse(path);
+        var (shape, inputs, _) = Parse(path, room ?? SampleRoom.Memory);
         if (labelsPath is null && shape.Length >= 2) return new RawSamples(path, inputs, shape[1..], RawLabels.None(shape[0]));
-        var (labelShape, labels, type) = Parse(labelsPath ?? path);
+        var (labelShape, labels, type) = Parse(labelsPath ?? path, SampleRoom.Memory);
         if (shape.Length < 2)
             throw new BuildException(
                 $"Data file {path} has {shape.Length} axis; inputs need at least two, the first of them the samples. Are train and "
@@ -29,10 +30,10 @@ internal static class IdxFiles
             throw new BuildException(
                 $"Data file {path} has {shape[0]} samples and {labelsPath} has {labelShape[0]} labels; both must be of the same samples.");
         return new RawSamples(path, inputs, shape[1..],
-            new RawLabels(Array.ConvertAll(labels, label => (double)label)) { Whole = IsWhole(type) });
+            new RawLabels(Array.ConvertAll(labels.ToArray(), label => (double)label)) { Whole = IsWhole(type) });
     }
 
-    private static (int[] Shape, float[] Values, byte Type) Parse(string path)
+    private static (int[] Shape, SampleValues Values, byte Type) Parse(string path, SampleRoom room)
     {
         var file = DataFiles.Read(path);
         if (file.Length < 4 || file[0] != 0 || file[1] != 0 || ElementSize(file[2]) is not { } size || file[3] is 0 or > MaximumAxes)
@@ -50,8 +51,13 @@ internal static class IdxFiles
                 $"Data file {path} has {file.Length - start} bytes of data, which is not what its shape ({string.Join(", ", shape)}) "
                     + "needs; copy it again.");
 
-        var values = new float[(file.Length - start) / size];
-        for (var i = 0; i < values.Length; i++) values[i] = Element(file[2], file.AsSpan(start + i * size));
+        var width = shape.Skip(1).Aggregate(1, (product, extent) => product * extent);
+        var values = room.Take((file.Length - start) / size);
+        for (var first = 0; first < values.Length; first += width)
+        {
+            var sample = values.Part(first, width);
+            for (var i = 0; i < width; i++) sample[i] = Element(file[2], file.AsSpan(start + (first + i) * size));
+        }
         return (shape, values, file[2]);
     }
 

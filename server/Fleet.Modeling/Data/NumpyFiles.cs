@@ -7,6 +7,9 @@ namespace Fleet.Modeling.Data;
 /// <summary>Samples from NumPy files: npz with inputs and labels in one, npy with one file each.</summary>
 internal static class NumpyFiles
 {
+    /// <summary>Bytes that hold what stands before the elements: NumPy writes 128.</summary>
+    private const int BeginningBytes = 4096;
+
     private const string Groups = "groups";
 
     private static readonly string[] LabelNames = ["labels", "label", "y"];
@@ -57,14 +60,63 @@ internal static class NumpyFiles
             : throw new BuildException($"Data file {path} holds {found}; it must hold 'labels' and exactly one array of inputs.");
     }
 
-    /// <summary>Reads inputs and labels from a file each.</summary>
+    /// <summary>Reads inputs and labels from a file each. The inputs may be more than memory holds.</summary>
     /// <param name="path">The inputs.</param>
     /// <param name="labelsPath">The labels; null for none.</param>
-    public static RawSamples ReadNpy(string path, string? labelsPath)
-        => labelsPath is null ? Unlabelled(path, Parse(path)) : Samples(path, Parse(path), labelsPath, LabelsIn(labelsPath));
+    /// <param name="room">Where the inputs are kept; null for memory.</param>
+    public static RawSamples ReadNpy(string path, string? labelsPath, SampleRoom? room = null)
+    {
+        var (shape, values) = ReadInputs(path, room ?? SampleRoom.Memory);
+        return labelsPath is null
+            ? Samples(path, shape, values, path, RawLabels.None(shape is [var count, ..] ? count : 0))
+            : Samples(path, shape, values, labelsPath, LabelsIn(labelsPath));
+    }
+
+    private static (IReadOnlyList<int> Shape, SampleValues Values) ReadInputs(string path, SampleRoom room)
+    {
+        try
+        {
+            using var file = DataFiles.Open(path);
+            var beginning = new byte[BeginningBytes];
+            var filled = file.ReadAtLeast(beginning, beginning.Length, throwOnEndOfStream: false);
+            var (type, shape, start) = NpyArray.ParseHeader(beginning.AsSpan(0, filled), long.MaxValue);
+            var (size, count) = (NpyArray.ElementSize(type), shape.Aggregate(1L, (product, extent) => product * extent));
+            // A file that is not packed says how long it is before room is made for it.
+            if (file is FileStream { Length: var length } && length - start != count * size)
+                throw new FormatException($"The npy file has {length - start} bytes of data; its shape ({string.Join(", ", shape)}) of "
+                    + $"{type} needs {count * size}.");
+            var values = room.Take(count);
+            var width = (int)Math.Max(1, count / Math.Max(1, shape.FirstOrDefault(1)));
+            var rest = new MemoryStream(beginning, start, filled - start);
+            var sample = new byte[width * size];
+            for (long at = 0; at < count; at += width)
+            {
+                var read = rest.Read(sample);
+                file.ReadExactly(sample.AsSpan(read));
+                new NpyArray(type, [width], sample).ToSingles().CopyTo(values.Part(at, width));
+            }
+            return rest.Position == rest.Length && file.ReadByte() < 0 ? (shape, values) : throw new FormatException(
+                $"The npy file goes on behind the {count * size} bytes of its shape ({string.Join(", ", shape)}) of {type}.");
+        }
+        catch (EndOfStreamException e)
+        {
+            throw new BuildException($"Data file {path} ends before all of its elements; copy it again.", e);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException)
+        {
+            throw DataFiles.Unreadable(path, e);
+        }
+        catch (FormatException e)
+        {
+            throw new BuildException($"Data file {path}: {e.Message}", e);
+        }
+    }
 
     private static RawSamples Unlabelled(string path, NpyArray inputs)
         => Samples(path, inputs, path, RawLabels.None(inputs.Shape is [var count, ..] ? count : 0));
+
+    private static RawSamples Samples(string path, NpyArray inputs, string labelsPath, RawLabels labels)
+        => Samples(path, inputs.Shape, inputs.ToSingles(), labelsPath, labels);
 
     private static RawLabels LabelsIn(string path)
     {
@@ -123,16 +175,17 @@ internal static class NumpyFiles
         }
     }
 
-    private static RawSamples Samples(string path, NpyArray inputs, string labelsPath, RawLabels labels)
+    private static RawSamples Samples(
+        string path, IReadOnlyList<int> shape, SampleValues values, string labelsPath, RawLabels labels)
     {
-        if (inputs.Shape.Count < 2)
+        if (shape.Count < 2)
             throw new BuildException(
-                $"Data file {path} has inputs of shape ({string.Join(", ", inputs.Shape)}); they need at least two axes, the first of them "
+                $"Data file {path} has inputs of shape ({string.Join(", ", shape)}); they need at least two axes, the first of them "
                     + "the samples.");
-        if (inputs.Shape[0] != labels.Count)
+        if (shape[0] != labels.Count)
             throw new BuildException(
-                $"Data file {path} has {inputs.Shape[0]} samples and {labelsPath} has {labels.Count} labels; both must be of the same "
+                $"Data file {path} has {shape[0]} samples and {labelsPath} has {labels.Count} labels; both must be of the same "
                     + "samples.");
-        return new RawSamples(path, inputs.ToSingles(), [.. inputs.Shape.Skip(1)], labels);
+        return new RawSamples(path, values, [.. shape.Skip(1)], labels);
     }
 }

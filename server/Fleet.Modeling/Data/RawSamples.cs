@@ -5,11 +5,14 @@ namespace Fleet.Modeling.Data;
 
 /// <summary>What a reader found in a file, before it is checked and shaped.</summary>
 /// <param name="Source">File it came from, for messages.</param>
-/// <param name="Inputs">All values, sample by sample.</param>
+/// <param name="Values">All values, sample by sample.</param>
 /// <param name="SampleShape">Extents of one sample as the file has them.</param>
 /// <param name="Labels">Labels of each sample.</param>
-internal sealed record RawSamples(string Source, float[] Inputs, IReadOnlyList<int> SampleShape, RawLabels Labels)
+internal sealed record RawSamples(string Source, SampleValues Values, IReadOnlyList<int> SampleShape, RawLabels Labels)
 {
+    /// <summary>All values in memory.</summary>
+    public float[] Inputs => Values.ToArray();
+
     /// <summary>Whose numbers the values are, of texts; null for measured values.</summary>
     public Vocabulary? Vocabulary { get; init; }
 

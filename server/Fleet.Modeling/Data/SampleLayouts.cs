@@ -32,16 +32,18 @@ internal static class SampleLayouts
     {
         var channels = raw.SampleShape[^1];
         var length = raw.SampleShape.Aggregate(1, (product, extent) => product * extent);
-        var (plane, turned) = (length / channels, new float[raw.Inputs.Length]);
-        for (var start = 0; start < turned.Length; start += length)
+        var (plane, turned) = (length / channels, raw.Values.Room.Take(raw.Values.Length));
+        for (long start = 0; start < turned.Length; start += length)
         {
+            var from = raw.Values.Part(start, length);
+            var to = turned.Part(start, length);
             for (var place = 0; place < plane; place++)
             {
                 for (var channel = 0; channel < channels; channel++)
-                    turned[start + channel * plane + place] = raw.Inputs[start + place * channels + channel];
+                    to[channel * plane + place] = from[place * channels + channel];
             }
         }
-        return raw with { Inputs = turned, SampleShape = [channels, .. raw.SampleShape.SkipLast(1)] };
+        return raw with { Values = turned, SampleShape = [channels, .. raw.SampleShape.SkipLast(1)] };
     }
 
     // From moment to moment a sensor changes less than from sensor to sensor.
@@ -52,7 +54,7 @@ internal static class SampleLayouts
         double along = 0, across = 0;
         for (var sample = 0; sample < Math.Min(LookedAt, raw.Labels.Count); sample++)
         {
-            var values = raw.Inputs.AsSpan(sample * rows * columns, rows * columns);
+            var values = raw.Values.Part((long)sample * rows * columns, rows * columns);
             for (var place = columns; place < values.Length; place++)
             {
                 along += Math.Abs(values[place] - values[place - columns]);

@@ -1,20 +1,26 @@
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 using Fleet.Contracts.Inputs;
 using Fleet.Contracts.Scoring;
 using Fleet.Contracts.Tasks;
 
 namespace Fleet.Modeling.Data;
 
-/// <summary>Labelled samples in memory, one after the other.</summary>
-/// <param name="Inputs">All values, sample by sample, last axis fastest.</param>
+/// <summary>Labelled samples, one after the other.</summary>
+/// <param name="Values">All values, sample by sample, last axis fastest.</param>
 /// <param name="SampleShape">Extents of one sample without the batch: channels and length, channels, height and width, or a length of
 /// tokens.</param>
 /// <param name="Labels">What each sample is labelled with.</param>
-internal sealed record SampleSet(float[] Inputs, IReadOnlyList<int> SampleShape, SampleLabels Labels)
+internal sealed record SampleSet(SampleValues Values, IReadOnlyList<int> SampleShape, SampleLabels Labels)
 {
     /// <summary>Samples of classes.</summary>
     public SampleSet(float[] inputs, IReadOnlyList<int> sampleShape, long[] classes) : this(inputs, sampleShape, new ClassLabels(classes))
     {
     }
+
+    /// <summary>All values in memory, for what needs them at once.</summary>
+    /// <exception cref="BuildException">They are more than one array can hold.</exception>
+    public float[] Inputs => Values.ToArray();
 
     /// <summary>
     /// Whose numbers the values are; null for measured values. Numbers of tokens are kept as floats like everything else,
@@ -49,7 +55,16 @@ internal sealed record SampleSet(float[] Inputs, IReadOnlyList<int> SampleShape,
     public SampleTruth Truth(ModelTask task) => SampleTruth.Read(task, Labels.ToArrays(), Count);
 
     /// <summary>The values of one sample.</summary>
-    public ReadOnlySpan<float> Sample(int index) => Inputs.AsSpan(index * SampleLength, SampleLength);
+    public ReadOnlySpan<float> Sample(int index) => Values.Part((long)index * SampleLength, SampleLength);
+
+    /// <summary>The values of some samples in a row, as a model is fed with them.</summary>
+    public Memory<float> Batch(int start, int count) => Values.Batch(start, count, SampleLength);
+
+    /// <summary>Appends all values to a digest.</summary>
+    public void AppendTo(IncrementalHash hash)
+    {
+        for (var sample = 0; sample < Count; sample++) hash.AppendData(MemoryMarshal.AsBytes(Sample(sample)));
+    }
 
     /// <summary>The first <paramref name="count"/> samples, or all when there are fewer.</summary>
     public SampleSet Take(int count) => count >= Count ? this : Pick([.. Enumerable.Range(0, count)]);
@@ -57,7 +72,7 @@ internal sealed record SampleSet(float[] Inputs, IReadOnlyList<int> SampleShape,
     /// <summary>These samples, then others of the same shape. Where one has no origins, neither has the whole.</summary>
     public SampleSet Join(SampleSet others) => Count == 0 ? others : others.Count == 0 ? this : this with
     {
-        Inputs = [.. Inputs, .. others.Inputs],
+        Values = Values.Join(others.Values, SampleLength),
         Labels = (Labels, others.Labels) switch
         {
             (ClassLabels own, ClassLabels more) => new ClassLabels([.. own.Numbers, .. more.Numbers]),
@@ -71,16 +86,11 @@ internal sealed record SampleSet(float[] Inputs, IReadOnlyList<int> SampleShape,
     };
 
     /// <summary>Some of the samples, in the order of their numbers.</summary>
-    public SampleSet Pick(IReadOnlyList<int> samples)
+    public SampleSet Pick(IReadOnlyList<int> samples) => this with
     {
-        var inputs = new float[samples.Count * SampleLength];
-        for (var i = 0; i < samples.Count; i++) Sample(samples[i]).CopyTo(inputs.AsSpan(i * SampleLength));
-        return this with
-        {
-            Inputs = inputs,
-            Labels = Labels.Pick(samples),
-            Unheard = Unheard?.Pick(samples),
-            Origins = Origins is { } origins ? [.. samples.Select(sample => origins[sample])] : null,
-        };
-    }
+        Values = Values.Pick(samples, SampleLength),
+        Labels = Labels.Pick(samples),
+        Unheard = Unheard?.Pick(samples),
+        Origins = Origins is { } origins ? [.. samples.Select(sample => origins[sample])] : null,
+    };
 }

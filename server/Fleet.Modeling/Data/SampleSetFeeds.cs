@@ -7,7 +7,7 @@ internal static class SampleSetFeeds
 {
     /// <summary>The samples as the single input of a model.</summary>
     public static SampleFeeds Feeds(this SampleSet samples, string inputName)
-        => new(inputName, samples.Inputs, samples.SampleShape, samples.Vocabulary is not null);
+        => new(inputName, samples.Count, samples.Batch, samples.SampleShape, samples.Vocabulary is not null);
 
     /// <summary>The samples as an application gives them to an exported student.</summary>
     public static SampleSet Given(this SampleSet samples)

@@ -11,8 +11,10 @@ internal static class SeriesFiles
     /// <param name="path">The table.</param>
     /// <param name="spec">How it is cut.</param>
     /// <param name="labelColumn">Column of the labels where they do not follow from where a unit ends.</param>
+    /// <param name="room">Where the windows are kept; null for memory.</param>
     /// <returns>The windows, and the channels they hold.</returns>
-    public static (RawSamples Samples, IReadOnlyList<string> Channels) ReadTraining(string path, SeriesSpec spec, string? labelColumn)
+    public static (RawSamples Samples, IReadOnlyList<string> Channels) ReadTraining(
+        string path, SeriesSpec spec, string? labelColumn, SampleRoom? room = null)
         => Guarded(path, () =>
         {
             var table = SeriesTable.Read(path);
@@ -26,7 +28,7 @@ internal static class SeriesFiles
                 for (var last = unit.End - 1; last >= first; last -= spec.Step)
                     windows.Add((unit.Number, last));
             }
-            return (Cut(table, spec, channels, labelColumn, windows, null), channels);
+            return (Cut(table, spec, channels, labelColumn, windows, null, room), channels);
         });
 
     /// <summary>The last window of each unit, labelled by a file of a number for each unit; or every window where there is none.</summary>
@@ -36,10 +38,11 @@ internal static class SeriesFiles
     /// <param name="spec">How it is cut.</param>
     /// <param name="labelColumn">Column of the labels.</param>
     /// <param name="channels">The channels of the training windows.</param>
-    public static RawSamples ReadHeldOut(
-        string path, string? labelsPath, SeriesSpec spec, string? labelColumn, IReadOnlyList<string> channels) => Guarded(path, () =>
+    /// <param name="room">Where the windows are kept; null for memory.</param>
+    public static RawSamples ReadHeldOut(string path, string? labelsPath, SeriesSpec spec, string? labelColumn,
+        IReadOnlyList<string> channels, SampleRoom? room = null) => Guarded(path, () =>
     {
-        if (labelsPath is null) return ReadTraining(path, spec with { Channels = channels }, labelColumn).Samples;
+        if (labelsPath is null) return ReadTraining(path, spec with { Channels = channels }, labelColumn, room).Samples;
         var table = SeriesTable.Read(path);
         var units = UnitsOf(table, spec);
         var labels = SeriesTable.Read(labelsPath);
@@ -49,23 +52,22 @@ internal static class SeriesFiles
                     + $"{units.Count} units");
         var most = spec.LimitTest == true ? spec.MaximumRemaining!.Value : double.PositiveInfinity;
         double[] ofUnits = [.. Enumerable.Range(0, labels.Rows).Select(row => Math.Min(most, labels.Value(row, 0)))];
-        return Cut(table, spec, channels, labelColumn, [.. units.Select(unit => (unit.Number, unit.End - 1))], ofUnits);
+        return Cut(table, spec, channels, labelColumn, [.. units.Select(unit => (unit.Number, unit.End - 1))], ofUnits, room);
     });
 
     private static RawSamples Cut(
         SeriesTable table, SeriesSpec spec, IReadOnlyList<string> channels, string? labelColumn,
-        List<(int Unit, int Last)> windows, double[]? ofUnits)
+        List<(int Unit, int Last)> windows, double[]? ofUnits, SampleRoom? room)
     {
-        if ((long)windows.Count * channels.Count * spec.Window > Array.MaxLength)
-            throw new FormatException("its windows are more than one array can hold; raise data.series.step");
         int[] places = [.. channels.Select(table.PlaceOfNumbers)];
         var units = UnitsOf(table, spec);
         var labelPlace = labelColumn is null ? -1 : table.PlaceOf(labelColumn);
-        var inputs = new float[windows.Count * channels.Count * spec.Window];
+        var width = channels.Count * spec.Window;
+        var inputs = (room ?? SampleRoom.Memory).Take((long)windows.Count * width);
         var labels = new double[windows.Count];
         foreach (var (number, (unit, last)) in windows.Index())
         {
-            var sample = inputs.AsSpan(number * channels.Count * spec.Window);
+            var sample = inputs.Part((long)number * width, width);
             for (var channel = 0; channel < places.Length; channel++)
             {
                 for (var place = 0; place < spec.Window; place++)

@@ -44,10 +44,11 @@ internal static class Splits
     }
 
     // Who only counts through samples needs no copy of their values.
-    private static SampleSet WithoutInputs(SampleSet samples, int[] numbers) => new([], samples.SampleShape, samples.Labels.Pick(numbers))
-    {
-        Origins = samples.Origins is { } origins ? Array.ConvertAll(numbers, number => origins[number]) : null,
-    };
+    private static SampleSet WithoutInputs(SampleSet samples, int[] numbers)
+        => new(Array.Empty<float>(), samples.SampleShape, samples.Labels.Pick(numbers))
+        {
+            Origins = samples.Origins is { } origins ? Array.ConvertAll(numbers, number => origins[number]) : null,
+        };
 
     /// <summary>Normal samples alone.</summary>
     public static SampleSet Normal(SampleSet samples)

@@ -45,10 +45,10 @@ internal static class TablePlanning
             .. plan.Columns.Zip(columns, (learned, known) => known.Words.Select(word => learned.Words.ToList().IndexOf(word)).ToArray()),
         ];
         var width = readers.Sum(reader => reader.Width);
-        var values = new float[samples.Count * width];
+        var values = samples.Values.Room.Take((long)samples.Count * width);
         for (var sample = 0; sample < samples.Count; sample++)
         {
-            var row = values.AsSpan(sample * width, width);
+            var row = values.Part((long)sample * width, width);
             foreach (var (place, reader) in readers.Index())
             {
                 var code = samples.Sample(sample)[place];

@@ -32,19 +32,22 @@ internal sealed class RandomKernels
     /// <summary>Features of a series.</summary>
     public int Features => 2 * _kernels.Length;
 
-    /// <summary>Features of every sample, row by row.</summary>
+    /// <summary>Writes the features of some samples in a row, row by row.</summary>
     /// <param name="samples">The samples.</param>
+    /// <param name="start">The first that is asked about.</param>
+    /// <param name="features">Where they go, until it is full.</param>
     /// <param name="mean">What is taken off each channel first.</param>
     /// <param name="scale">What each channel is multiplied by then.</param>
     /// <param name="cancellationToken">Stops between samples.</param>
-    public float[] Of(SampleSet samples, float[] mean, float[] scale, CancellationToken cancellationToken)
+    public void Write(
+        SampleSet samples, int start, Span<float> features, float[] mean, float[] scale, CancellationToken cancellationToken)
     {
         var length = samples.SampleShape[1];
-        var (features, series, sums) = (new float[samples.Count * Features], new float[samples.SampleLength], new float[length]);
-        for (var sample = 0; sample < samples.Count; sample++)
+        var (series, sums) = (new float[samples.SampleLength], new float[length]);
+        for (var sample = 0; sample < features.Length / Features; sample++)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            samples.Sample(sample).CopyTo(series);
+            samples.Sample(start + sample).CopyTo(series);
             for (var channel = 0; channel < mean.Length; channel++)
             {
                 var values = series.AsSpan(channel * length, length);
@@ -55,7 +58,6 @@ internal sealed class RandomKernels
                 (features[sample * Features + 2 * kernel], features[sample * Features + 2 * kernel + 1]) =
                     _kernels[kernel].Of(series, length, sums);
         }
-        return features;
     }
 
     /// <param name="Channels">The channels it hears.</param>

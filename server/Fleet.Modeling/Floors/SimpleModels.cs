@@ -48,8 +48,6 @@ internal sealed class SimpleModels(
     /// <summary>Samples that others are compared with one by one.</summary>
     private const int MostNeighbours = 5_000;
 
-    private const int AskedAtOnce = 2_048;
-
     /// <summary>The models, one after the other; none for boxes.</summary>
     public IEnumerable<Floor> Answers(Progress progress, CancellationToken cancellationToken)
     {
@@ -61,10 +59,10 @@ internal sealed class SimpleModels(
         }
         yield return Commonest();
         progress.Report(0.1, "a linear model");
-        var (training, asked, features) = Features();
-        yield return Regressed(training, asked, features, cancellationToken);
+        var (training, asked) = Features();
+        yield return Regressed(training, asked, cancellationToken);
         progress.Report(0.4, "nearest neighbours");
-        yield return Nearest(training, asked, features, cancellationToken);
+        yield return Nearest(training, asked, cancellationToken);
         if (data.Training.Given() is not { SampleShape.Count: 2, Vocabulary: null }) yield break;
         progress.Report(0.6, "random kernels");
         yield return Kernels(cancellationToken);
@@ -75,18 +73,18 @@ internal sealed class SimpleModels(
     {
         if (data.Test.Labels is not AnomalyLabels { HasBoth: true }) yield break;
         yield return new Floor("constant", "one score for every sample", new float[data.Test.Count]);
-        var (training, asked, features) = Features();
-        float[] all = [.. asked, .. Scaled(data.Validation)];
+        var (training, asked) = Features();
+        var held = FeatureRows.Scaled(data.Validation, normalization);
         Floor Of(string name, string description, double done, Func<Tensor, Func<Tensor, Tensor>> fit)
         {
             progress.Report(done, description);
-            var most = Math.Min(MostNeighbours, (int)(MostValues / features));
-            var floor = Fitted(name, description, training, all, features, most, (rows, _) => fit(rows), cancellationToken);
+            var most = Math.Min(MostNeighbours, (int)(MostValues / training.Width));
+            var (floor, ofHeld) = Fitted(name, description, training, [asked, held], most, (rows, _) => fit(rows), cancellationToken);
             // The threshold is found as a network's is.
-            var threshold = AnomalyThreshold.Of(floor.Outputs.Skip(data.Test.Count), falsePositiveRate);
-            return floor with { Outputs = [.. floor.Outputs.Take(data.Test.Count).Select(distance => distance / threshold)] };
+            var threshold = AnomalyThreshold.Of(ofHeld, falsePositiveRate);
+            return floor with { Outputs = [.. floor.Outputs.Select(distance => distance / threshold)] };
         }
-        if (features <= MostPairs)
+        if (training.Width <= MostPairs)
         {
             yield return Of("distance", "Mahalanobis distance from the mean", 0.2, AnomalyFloors.Mahalanobis);
             yield return Of("pca", "error of principal components", 0.5, AnomalyFloors.PrincipalComponents);
@@ -120,74 +118,68 @@ internal sealed class SimpleModels(
     private float[] Repeated(float[] answer) => [.. Enumerable.Range(0, data.Test.Count).SelectMany(_ => answer)];
 
     /// <summary>Features of training and test samples: values scaled as networks scale them, or how often terms are in a text.</summary>
-    private (float[] Training, float[] Asked, int Features) Features()
+    private (FeatureRows Training, FeatureRows Asked) Features()
     {
-        if (data.Training.Vocabulary is null) return (Scaled(data.Training), Scaled(data.Test), data.Training.SampleLength);
+        if (data.Training.Vocabulary is null)
+            return (FeatureRows.Scaled(data.Training, normalization), FeatureRows.Scaled(data.Test, normalization));
         var terms = new TokenWeights(data.Training, MostTerms);
         var (training, test) = (terms.Of(data.Training), terms.Of(data.Test));
-        return (training.Dense(), test.Dense(), training.Width);
+        return (new FeatureRows(training.Dense(), training.Width), new FeatureRows(test.Dense(), training.Width));
     }
 
     /// <summary>Logistic regression, or least squares of what are numbers, or has more weights than are held.</summary>
-    private Floor Regressed(float[] training, float[] asked, int features, CancellationToken cancellationToken)
+    private Floor Regressed(FeatureRows training, FeatureRows asked, CancellationToken cancellationToken)
     {
         var isText = data.Training.Vocabulary is not null;
-        if (data.Training.Labels is ValueLabels || !isText && (long)features * data.Columns > MostWeights)
+        if (data.Training.Labels is ValueLabels || !isText && (long)training.Width * data.Columns > MostWeights)
             return Linear(FloorReport.Linear, isText ? "tf-idf of pieces and pairs, linear model" : "linear model", training, asked,
-                features, cancellationToken);
+                cancellationToken);
         if (isText)
         {
             var terms = new TokenWeights(data.Training, MostWeights / data.Columns);
             var rows = terms.Of(data.Training);
             return Logistic("tf-idf of pieces and pairs, logistic regression", rows.Count == 0 ? rows : (SparseFeatures)rows.Pick(
-                [.. Enumerable.Range(0, MostSamples((double)rows.Values / rows.Count))]), terms.Of(data.Test), cancellationToken);
+                [.. Enumerable.Range(0, MostSamples((double)rows.Values / rows.Count))]),
+                model => model(terms.Of(data.Test)), cancellationToken);
         }
-        using var held = new DenseFeatures(training.AsMemory(0, MostSamples(features) * features), features);
-        using var tested = new DenseFeatures(asked, features);
-        return Logistic("logistic regression", held, tested, cancellationToken);
+        using var held = new DenseFeatures(training.First(MostSamples(training.Width)), training.Width);
+        return Logistic("logistic regression", held, model => asked.Ask(rows =>
+        {
+            using var tested = new DenseFeatures(rows, asked.Width);
+            return model(tested);
+        }, cancellationToken), cancellationToken);
     }
 
     /// <summary>Training samples that logistic regression is given, of so many features each.</summary>
     private int MostSamples(double features)
         => (int)Math.Clamp(Math.Min(MostRegressed / features, MostWork / (2 * features * data.Columns)), 1, data.Training.Count);
 
-    private Floor Logistic(string description, IFeatures training, IFeatures asked, CancellationToken cancellationToken)
+    private Floor Logistic(
+        string description, IFeatures training, Func<Func<IFeatures, float[]>, float[]> ask, CancellationToken cancellationToken)
     {
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
         var penalized = data.Training.Take(Math.Min(training.Count, MostPenalized));
         var folds = Folds.Of(penalized, count: 5, seed).Take(penalized.Count < ManyPenalized ? 5 : 1).ToArray();
-        var outputs = LogisticRegression.Fit(training, Marks(training.Count), data.Training.Labels is ClassLabels, folds,
-            cancellationToken)(asked);
-        return Described(FloorReport.Linear, description, training.Count, outputs);
+        var model = LogisticRegression.Fit(training, Marks(training.Count), data.Training.Labels is ClassLabels, folds, cancellationToken);
+        return Described(FloorReport.Linear, description, training.Count, ask(model));
     }
 
     private Floor Described(string name, string description, int count, float[] outputs)
         => new(name, count < data.Training.Count ? FormattableString.Invariant($"{description}, of {count:N0} samples") : description,
             outputs);
 
-    private float[] Scaled(SampleSet samples)
-    {
-        var plane = samples.SampleLength / samples.SampleShape[0];
-        var values = new float[samples.Inputs.Length];
-        for (var i = 0; i < values.Length; i++)
-        {
-            var channel = i / plane % samples.SampleShape[0];
-            values[i] = (samples.Inputs[i] - normalization.Mean[channel]) * normalization.Scale[channel];
-        }
-        return values;
-    }
-
     private Floor Linear(
-        string name, string description, float[] training, float[] asked, int features, CancellationToken cancellationToken)
+        string name, string description, FeatureRows training, FeatureRows asked, CancellationToken cancellationToken)
     {
-        var most = features <= MostPairs ? (int)(MostValues / features) : (int)Math.Min(MostPairs, MostValues / features);
-        return Fitted(name, description, training, asked, features, most, Ridge.Fit, cancellationToken);
+        var fits = (int)Math.Min(int.MaxValue, MostValues / training.Width);
+        return Fitted(name, description, training, [asked], training.Width <= MostPairs ? fits : Math.Min(MostPairs, fits), Ridge.Fit,
+            cancellationToken).Floor;
     }
 
-    private Floor Nearest(float[] training, float[] asked, int features, CancellationToken cancellationToken)
-        => Fitted("nearest", "the nearest training sample", training, asked, features, MostNeighbours, NearestNeighbour.Fit,
-            cancellationToken);
+    private Floor Nearest(FeatureRows training, FeatureRows asked, CancellationToken cancellationToken)
+        => Fitted("nearest", "the nearest training sample", training, [asked], MostNeighbours, NearestNeighbour.Fit, cancellationToken)
+            .Floor;
 
     private Floor Kernels(CancellationToken cancellationToken)
     {
@@ -195,34 +187,31 @@ internal sealed class SimpleModels(
         var (training, test) = (data.Training.Given(), data.Test.Given());
         var scale = ReferenceEquals(training, data.Training) ? normalization : Normalization.Measure(training);
         var kernels = new RandomKernels(training.SampleShape[0], training.SampleShape[1], training.Count + test.Count, seed);
-        float[] Of(SampleSet samples) => kernels.Of(samples, scale.Mean, scale.Scale, cancellationToken);
-        return Linear("kernels", $"{kernels.Features / 2} random kernels, linear model", Of(training), Of(test), kernels.Features,
-            cancellationToken);
+        FeatureRows Of(SampleSet samples) => new(samples.Count, kernels.Features,
+            (start, into) => kernels.Write(samples, start, into.Span, scale.Mean, scale.Scale, cancellationToken));
+        return Linear("kernels", $"{kernels.Features / 2} random kernels, linear model", Of(training), Of(test), cancellationToken);
     }
 
     /// <summary>Fits a model to as many training samples as it can hold, and asks it.</summary>
-    private Floor Fitted(
-        string name, string description, float[] training, float[] asked, int features, int most,
+    /// <returns>The floor by what is asked first, and what the model says of what is asked behind it.</returns>
+    private (Floor Floor, float[] More) Fitted(
+        string name, string description, FeatureRows training, FeatureRows[] asked, int most,
         Func<Tensor, Tensor, Func<Tensor, Tensor>> fit, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         // In the order of the split, which mixes them.
-        var count = Math.Min(Math.Max(1, most), data.Training.Count);
+        var count = Math.Min(Math.Max(1, most), training.Count);
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
-        Tensor Rows(float[] values, int start, int rows)
-            => tensor(values.AsMemory(start * features, rows * features), [rows, features]).to_type(ScalarType.Float64);
-        var model = fit(Rows(training, 0, count), Targets(count));
-        var rowsAsked = asked.Length / features;
-        var outputs = new List<float>(rowsAsked * data.Columns);
-        for (var start = 0; start < rowsAsked; start += AskedAtOnce)
+        Tensor Rows(Memory<float> values)
+            => tensor(values, [values.Length / training.Width, training.Width]).to_type(ScalarType.Float64);
+        var model = fit(Rows(training.First(count)), Targets(count));
+        float[] Answers(FeatureRows rows) => rows.Ask(values =>
         {
-            cancellationToken.ThrowIfCancellationRequested();
             using var inner = NewDisposeScope();
-            outputs.AddRange(model(Rows(asked, start, Math.Min(AskedAtOnce, rowsAsked - start)))
-                .to_type(ScalarType.Float32).contiguous().data<float>().ToArray());
-        }
-        return Described(name, description, count, [.. outputs]);
+            return model(Rows(values)).to_type(ScalarType.Float32).contiguous().data<float>().ToArray();
+        }, cancellationToken);
+        return (Described(name, description, count, Answers(asked[0])), [.. asked.Skip(1).SelectMany(Answers)]);
     }
 
     private Tensor Targets(int count)

@@ -10,27 +10,21 @@ internal static class FeatureRun
     private const int AtOnce = 64;
 
     /// <param name="frontEnd">What computes them.</param>
-    /// <param name="inputs">Samples as an application gives them, one after the other.</param>
-    /// <returns>Their features, one after the other.</returns>
-    public static float[] Of(FrontEnd frontEnd, float[] inputs)
+    /// <param name="count">Samples.</param>
+    /// <param name="samples">Values of the samples from one on, so many, as an application gives them.</param>
+    /// <param name="features">Told the features of the samples from one on.</param>
+    public static void Run(
+        FrontEnd frontEnd, int count, Func<int, int, Memory<float>> samples, Action<int, ReadOnlySpan<float>> features)
     {
-        int Length(IReadOnlyList<int> shape) => shape.Aggregate(1, (product, extent) => product * extent);
-        var (length, width) = (Length(frontEnd.InputShape), Length(frontEnd.OutputShape));
-        var count = inputs.Length / length;
-        if ((long)count * width > Array.MaxLength)
-            throw new BuildException($"{count:N0} samples make {(long)count * width:N0} features, more than one array can hold: ask for "
-                + "fewer bands or a longer hop (data.features), or give fewer samples.");
-        var features = new float[count * width];
         using var session = OnnxRuntimeSession.Open(frontEnd.Model().ToByteArray(), "front end");
         using var options = new RunOptions();
         for (var start = 0; start < count; start += AtOnce)
         {
             var some = Math.Min(AtOnce, count - start);
             using var input = OrtValue.CreateTensorValueFromMemory(OrtMemoryInfo.DefaultInstance,
-                inputs.AsMemory(start * length, some * length), [some, .. frontEnd.InputShape.Select(extent => (long)extent)]);
+                samples(start, some), [some, .. frontEnd.InputShape.Select(extent => (long)extent)]);
             using var outputs = session.Run(options, [FrontEnd.Input], [input], [FrontEnd.Output]);
-            outputs[0].GetTensorDataAsSpan<float>().CopyTo(features.AsSpan(start * width));
+            features(start, outputs[0].GetTensorDataAsSpan<float>());
         }
-        return features;
     }
 }

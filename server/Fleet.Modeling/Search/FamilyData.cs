@@ -19,7 +19,7 @@ internal sealed class FamilyData(DataSpec spec, DataSet data, int seed)
         var shape = data.Training.SampleShape.Count;
         var rank = Families.SampleRank(family) ?? shape;
         if (_views.TryGetValue(rank, out var known)) return known;
-        var read = rank == shape ? data : DataSets.Load(spec, rank, seed);
+        var read = rank == shape ? data : DataSets.Load(spec, rank, seed, data.Training.Values.Room);
         return _views[rank] = new View(read, Normalization.Measure(read.Training), HeldOutParts.Of(read, seed));
     }
 

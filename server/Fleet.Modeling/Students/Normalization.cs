@@ -43,21 +43,28 @@ internal sealed record Normalization(float[] Mean, float[] Scale)
         var channels = samples.SampleShape[0];
         var plane = samples.SampleLength / channels;
         var (mean, deviation) = (new float[channels], new float[channels]);
-        for (var channel = 0; channel < channels && samples.Count > 0; channel++)
+        if (samples.Count == 0) return (mean, deviation);
+        // From its first value on, so that rounding makes no deviation where there is none.
+        double[] first = [.. Enumerable.Range(0, channels).Select(channel => (double)samples.Sample(0)[channel * plane])];
+        var (sums, squares) = (new double[channels], new double[channels]);
+        for (var sample = 0; sample < samples.Count; sample++)
         {
-            // From its first value on, so that rounding makes no deviation where there is none.
-            double first = samples.Sample(0)[channel * plane], sum = 0, squares = 0;
-            for (var sample = 0; sample < samples.Count; sample++)
+            var values = samples.Sample(sample);
+            for (var channel = 0; channel < channels; channel++)
             {
-                foreach (var value in samples.Sample(sample).Slice(channel * plane, plane))
+                foreach (var value in values.Slice(channel * plane, plane))
                 {
-                    sum += value - first;
-                    squares += (value - first) * (value - first);
+                    sums[channel] += value - first[channel];
+                    squares[channel] += (value - first[channel]) * (value - first[channel]);
                 }
             }
-            var count = (double)samples.Count * plane;
-            mean[channel] = (float)(first + sum / count);
-            deviation[channel] = (float)Math.Sqrt(Math.Max(0, squares / count - sum / count * (sum / count)));
+        }
+        var count = (double)samples.Count * plane;
+        for (var channel = 0; channel < channels; channel++)
+        {
+            var shift = sums[channel] / count;
+            mean[channel] = (float)(first[channel] + shift);
+            deviation[channel] = (float)Math.Sqrt(Math.Max(0, squares[channel] / count - shift * shift));
         }
         return (mean, deviation);
     }

@@ -42,8 +42,7 @@ internal interface ITeacherModel : IDisposable
         {
             cancellationToken.ThrowIfCancellationRequested();
             var count = Math.Min(BatchSize, samples.Count - start);
-            Answer(samples.Inputs.AsMemory(start * samples.SampleLength, count * samples.SampleLength), count,
-                outputs.AsSpan(start * Columns, count * Columns));
+            Answer(samples.Batch(start, count), count, outputs.AsSpan(start * Columns, count * Columns));
         }
         return outputs;
     }

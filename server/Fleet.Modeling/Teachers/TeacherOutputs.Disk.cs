@@ -61,7 +61,7 @@ internal sealed partial class TeacherOutputs
             hash.AppendData(SHA256.HashData(file));
         }
         hash.AppendData(Encoding.UTF8.GetBytes(_teacher.Manners));
-        hash.AppendData(MemoryMarshal.AsBytes<float>(_training.Inputs));
+        _training.AppendTo(hash);
         hash.AppendData(Encoding.UTF8.GetBytes($"{string.Join(",", _training.SampleShape)}|{string.Join(",", features)}|{_augmentation}"));
         return Convert.ToHexStringLower(hash.GetHashAndReset().AsSpan(0, 12));
     }

@@ -12,8 +12,7 @@ internal static class AlignedTensor
 {
     /// <summary>Some samples in a row as a batch.</summary>
     public static Tensor Of(SampleSet samples, int start, int count, Device device)
-        => Of(samples.Inputs.AsMemory(start * samples.SampleLength, count * samples.SampleLength),
-            [count, .. samples.SampleShape.Select(extent => (long)extent)], device);
+        => Of(samples.Batch(start, count), [count, .. samples.SampleShape.Select(extent => (long)extent)], device);
 
     /// <summary>The numbers as a tensor.</summary>
     /// <param name="values">Row by row.</param>

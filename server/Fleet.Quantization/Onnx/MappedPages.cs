@@ -1,18 +1,14 @@
 using System.Buffers;
 using System.Globalization;
 using System.IO.MemoryMappedFiles;
-using System.Runtime.InteropServices;
 using Fleet.Quantization.Onnx.Protos;
 using Google.Protobuf;
 
 namespace Fleet.Quantization.Onnx;
 
 /// <summary>A file of weights as memory that nobody may change. It stays mapped as long as somebody has bytes of it.</summary>
-internal sealed unsafe partial class MappedPages : MemoryManager<byte>
+internal sealed unsafe class MappedPages : MemoryManager<byte>
 {
-    /// <summary>Number of the advice in <c>sys/mman.h</c>: of a file, what is read again is mapped again.</summary>
-    private const int DontNeed = 4;
-
     // Unmaps when nobody can reach it any more: bytes reach this, and this reaches it.
     private readonly MemoryMappedViewAccessor _view;
     private readonly byte* _first;
@@ -46,10 +42,7 @@ internal sealed unsafe partial class MappedPages : MemoryManager<byte>
     }
 
     /// <summary>Gives the memory of what was read back to the system, which has it still in the file.</summary>
-    public void LetGo()
-    {
-        if (OperatingSystem.IsLinux()) _ = Advise(_first, (nuint)_length, DontNeed);
-    }
+    public void LetGo() => MemoryAdvice.LetGo(_first, _length);
 
     /// <inheritdoc/>
     public override Span<byte> GetSpan() => new(_first, _length);
@@ -67,7 +60,4 @@ internal sealed unsafe partial class MappedPages : MemoryManager<byte>
     {
         if (disposing) _view.Dispose();
     }
-
-    [LibraryImport("libc", EntryPoint = "madvise")]
-    private static partial int Advise(byte* first, nuint length, int advice);
 }

@@ -32,7 +32,22 @@ public sealed partial record NpyArray(string Type, IReadOnlyList<int> Shape, Rea
     /// <exception cref="FormatException">The bytes are not an npy file, or hold a type that is not a number.</exception>
     public static NpyArray Parse(ReadOnlyMemory<byte> file)
     {
-        var bytes = file.Span;
+        var (type, extents, start) = ParseHeader(file.Span, Array.MaxLength);
+        var data = file[start..];
+        var expected = extents.Aggregate((long)ElementSize(type), (product, extent) => product * extent);
+        return data.Length == expected
+            ? new NpyArray(type, extents, data)
+            : throw new FormatException(
+                $"The npy file has {data.Length} bytes of data; its shape ({string.Join(", ", extents)}) of {type} needs {expected}.");
+    }
+
+    /// <summary>Reads what stands before the elements.</summary>
+    /// <param name="bytes">The file, from its beginning on, as far as the elements at least.</param>
+    /// <param name="maximumBytes">Most bytes that the elements may take.</param>
+    /// <returns>Element type, extents, and where the elements begin.</returns>
+    /// <exception cref="FormatException">The bytes begin no npy file, or one of a type that is not a number, or it is larger.</exception>
+    public static (string Type, IReadOnlyList<int> Shape, int Start) ParseHeader(ReadOnlySpan<byte> bytes, long maximumBytes)
+    {
         if (bytes.Length < 10 || !bytes.StartsWith(Magic))
             throw new FormatException("This is not an npy file: it does not begin as one.");
         var (start, length) = bytes[6] switch
@@ -54,28 +69,22 @@ public sealed partial record NpyArray(string Type, IReadOnlyList<int> Shape, Rea
             throw new FormatException("The npy file is big-endian; save it in the machine's own order.");
 
         var type = description.Groups[2].Value;
-        var (extents, expected) = ExtentsOf(shape.Groups[1].Value, type);
-        var data = file[(start + length)..];
-        return data.Length == expected
-            ? new NpyArray(type, extents, data)
-            : throw new FormatException(
-                $"The npy file has {data.Length} bytes of data; its shape ({string.Join(", ", extents)}) of {type} needs {expected}.");
+        return (type, ExtentsOf(shape.Groups[1].Value, type, maximumBytes), start + length);
     }
 
-    /// <summary>The extents of a shape, and the bytes that an array of it takes.</summary>
-    private static (List<int> Extents, long Bytes) ExtentsOf(string shape, string type)
+    private static List<int> ExtentsOf(string shape, string type, long maximumBytes)
     {
         var extents = new List<int>();
         var bytes = (long)ElementSize(type);
         foreach (var text in shape.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
         {
             if (!int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var extent)
-                || Math.BigMul(bytes, extent) > Array.MaxLength)
+                || Math.BigMul(bytes, extent) > maximumBytes)
                 throw new FormatException($"The npy shape ({shape}) of {type} is larger than an array can be.");
             extents.Add(extent);
             bytes *= extent;
         }
-        return (extents, bytes);
+        return extents;
     }
 
     /// <summary>The bytes of an npy file, version 1.</summary>
@@ -124,7 +133,9 @@ public sealed partial record NpyArray(string Type, IReadOnlyList<int> Shape, Rea
         return values;
     }
 
-    private static int ElementSize(string type) => type switch
+    /// <summary>Bytes of an element.</summary>
+    /// <exception cref="FormatException">The type is not a number that is read here.</exception>
+    public static int ElementSize(string type) => type switch
     {
         "i1" or "u1" or "b1" => 1,
         "i2" or "u2" or "f2" => 2,

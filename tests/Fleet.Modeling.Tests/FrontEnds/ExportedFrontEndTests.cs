@@ -148,7 +148,7 @@ public sealed class ExportedFrontEndTests : IDisposable
         Record(8);
         var data = DataSets.Load(new DataSpec { Train = _folder.Path }, 3, 1);
         foreach (var part in (SampleSet[])[data.Training, data.Validation, data.Test, data.Training.Pick([3, 1])])
-            Assert.Equal(FeatureRun.Of(data.FrontEnd!, part.Given().Inputs), part.Inputs);
+            Assert.Equal(part.Given().Heard(data.FrontEnd).Inputs, part.Inputs);
     }
 
     [Fact]

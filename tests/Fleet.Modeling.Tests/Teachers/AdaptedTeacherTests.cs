@@ -70,7 +70,7 @@ public sealed class AdaptedTeacherTests : IDisposable
         double[] mean = [10, 20, 30], deviation = [2, 4, 8];
         var expected = samples with
         {
-            Inputs = [.. samples.Inputs.Select((value, i) => (float)((value * 255 - mean[i / 64 % 3]) / deviation[i / 64 % 3]))],
+            Values = samples.Inputs.Select((value, i) => (float)((value * 255 - mean[i / 64 % 3]) / deviation[i / 64 % 3])).ToArray(),
         };
         AssertClose(Plain(path, expected), Outputs(
             new TeacherSpec { Onnx = path, Input = new TeacherInput { Scale = 255, Mean = mean, Deviation = deviation } },

@@ -97,7 +97,7 @@ public sealed class TeacherOutputsTests : IDisposable
         var other = Teacher("other weights");
         using (var changed = Open(other)) CheckAnswers(changed, 1);
         Assert.Equal(150, other.Asked);
-        using (var data = Open(other, Training with { Inputs = [.. Training.Inputs.Select(value => value + 1)] }))
+        using (var data = Open(other, Training with { Values = Training.Inputs.Select(value => value + 1).ToArray() }))
             data.Of(1, [0], CPU, CancellationToken.None);
         Assert.Equal(300, other.Asked);
         using (var seed = Open(other, views: Views with { Seed = 6 })) seed.Of(1, [0], CPU, CancellationToken.None);

@@ -89,7 +89,7 @@ public sealed class LabelSetLossTests
     {
         // Of ten samples nine have the first label, six the second, one the third: both of the first two are 30 of 36.
         float[] given = [.. Enumerable.Range(0, 10).SelectMany(i => new[] { i < 9 ? 1f : 0, i < 6 ? 1f : 0, i == 9 ? 1f : 0 })];
-        var samples = new SampleSet([.. Enumerable.Range(0, 10).Select(i => (float)i)], [1], new LabelSets(given, 3));
+        var samples = new SampleSet(Enumerable.Range(0, 10).Select(i => (float)i).ToArray(), [1], new LabelSets(given, 3));
         var data = new DataSet(samples, samples.Take(0), samples, ["a", "b", "c"]) { Task = ModelTask.MultiLabel };
         var floors = new SimpleModels(data, Normalization.Measure(samples), 1)
             .Answers(new Fleet.Quantization.Progress(new IgnoredProgress(), "floors", 0, 1), CancellationToken.None).ToArray();

@@ -121,7 +121,7 @@ public sealed class TrainingLoopTests
     public void Loss_that_is_not_a_number_ends_the_build_with_the_remedy()
     {
         var training = Tones(64, 1);
-        var broken = training with { Inputs = [.. training.Inputs.Select(_ => float.NaN)] };
+        var broken = training with { Values = training.Inputs.Select(_ => float.NaN).ToArray() };
         using var network = new Network(Families.Student("conv1d", 4, [1, 64], new Classifier(2)), new Normalization([0], [1]), 1);
         var failure = Assert.Throws<BuildException>(() =>
             TrainingLoop.Run(network, broken, training, new TrainingPhase("teacher", Short, 1),

@@ -6,7 +6,8 @@ namespace Fleet.Quantization.Onnx;
 
 /// <summary>
 /// A float model in the shape the quantizer reads: batch normalization folded, dead nodes gone, constants folded, operator set
-/// 13 or later, every node named, names unique across the graph and those inside its nodes. It computes what the original computes.
+/// 13 or later, every node named, names unique across the graph and those inside its nodes, no weight subnormal. It computes what the
+/// original computes.
 /// </summary>
 /// <param name="Model">The model.</param>
 internal sealed record PreparedModel(ModelProto Model)
@@ -48,6 +49,7 @@ internal sealed record PreparedModel(ModelProto Model)
                 OnnxRuntimeSession.SaveOptimized(folded, plain, GraphOptimizationLevel.ORT_ENABLE_BASIC, name: path, largest: largest);
                 model = OnnxFile.Load(plain);
             }
+            SubnormalWeights.Clear(model);
             Clean(model, source);
             Scopes.MakeNamesUnique(model.Graph);
             Scopes.RestoreNames(model.Graph, InsertedCast);

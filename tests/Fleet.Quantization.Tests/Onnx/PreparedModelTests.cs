@@ -28,6 +28,27 @@ public sealed class PreparedModelTests
     }
 
     [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Weights_too_small_to_be_normal_are_zeros_and_all_others_stay(bool raw)
+    {
+        using var folder = new ScratchFolder();
+        var model = TinyModels.Gemm();
+        var weight = model.Graph.Initializer[0];
+        var values = weight.ToSingles();
+        (values[0], values[1], values[2]) = (float.Epsilon, -1.1e-38f, 1.2e-38f);
+        weight.RawData = raw ? Tensors.Of("", values).RawData : Google.Protobuf.ByteString.Empty;
+        if (!raw)
+        {
+            weight.ClearRawData();
+            weight.FloatData.AddRange(values);
+        }
+        OnnxFile.Save(model, folder.File("m.onnx"));
+        var prepared = PreparedModel.From(folder.File("m.onnx"), folder.Path).Model.Graph.Initializer;
+        Assert.Equal([0, 0, .. values[2..]], prepared.Single(kept => kept.Name == weight.Name).ToSingles());
+    }
+
+    [Theory]
     [MemberData(nameof(Ways))]
     public void Weight_behind_operators_that_move_it_is_a_weight(string way, bool inBranch)
     {

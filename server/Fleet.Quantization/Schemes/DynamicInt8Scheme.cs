@@ -22,7 +22,9 @@ internal sealed class DynamicInt8Scheme : IQuantizationScheme
     public bool IsAlikeEverywhere => true;
 
     /// <inheritdoc/>
-    public IReadOnlyList<Technique> Helpers { get; } = [Technique.Smoothing];
+    public IReadOnlyList<Technique> Helpers { get; } = [
+        Technique.Smoothing, Technique.StrongerSmoothing, Technique.CompensatedRounding,
+    ];
 
     /// <inheritdoc/>
     public bool Suits(OnnxGraph graph)
@@ -66,5 +68,6 @@ internal sealed class DynamicInt8Scheme : IQuantizationScheme
     }
 
     private static ModelProto Products(QuantizationSource source, IReadOnlySet<string> keptFloat)
-        => MatrixProducts.Rewrite(source.Model.Graph, keptFloat, "dynamic int8", DynamicProducts.Write);
+        => MatrixProducts.Rewrite(source.Model.Graph, keptFloat, "dynamic int8", (product, rewriting)
+            => DynamicProducts.Write(product, rewriting, source.WeightScales.GetValueOrDefault(product.Node.Output[0])));
 }

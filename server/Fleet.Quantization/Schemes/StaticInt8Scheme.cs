@@ -34,7 +34,7 @@ internal sealed class StaticInt8Scheme(string name, IntegerForm form, string suf
     /// <inheritdoc/>
     /// <remarks>A float bias has no rounding error to fold in, but the shift of a layer's output can be folded all the same.</remarks>
     public IReadOnlyList<Technique> Helpers { get; } = [
-        Technique.Equalization, Technique.Smoothing, Technique.CompensatedRounding, Technique.BiasCorrection,
+        Technique.Equalization, Technique.Smoothing, Technique.StrongerSmoothing, Technique.CompensatedRounding, Technique.BiasCorrection,
     ];
 
     /// <inheritdoc/>

@@ -12,7 +12,10 @@ internal enum Technique
     /// <summary>Outlier channels of a transformer moved into its weights.</summary>
     Smoothing,
 
-    /// <summary>Weights of convolutions rounded so that their errors cancel.</summary>
+    /// <summary>More of them.</summary>
+    StrongerSmoothing,
+
+    /// <summary>Weights of a layer rounded so that their errors cancel.</summary>
     CompensatedRounding,
 
     /// <summary>Expected errors folded into biases.</summary>

@@ -9,9 +9,12 @@ internal static class KnownTechniques
     public static readonly ITechnique Equalization = new CrossLayerEqualization();
 
     /// <summary>Outlier channels of a transformer moved into its weights.</summary>
-    public static readonly ITechnique Smoothing = new Smoothing();
+    public static readonly ITechnique Smoothing = new Smoothing("smoothing", migration: 0.5);
 
-    /// <summary>Weights of convolutions rounded so that their errors cancel.</summary>
+    /// <summary>The same, moving more into the weights, which lose little where they are rounded together.</summary>
+    public static readonly ITechnique StrongerSmoothing = new Smoothing("stronger smoothing", migration: 0.8);
+
+    /// <summary>Weights of a layer rounded so that their errors cancel.</summary>
     public static readonly ITechnique CompensatedRounding = new CompensatedRounding();
 
     /// <summary>Expected errors folded into biases.</summary>
@@ -34,6 +37,7 @@ internal static class KnownTechniques
     {
         Technique.Equalization => Equalization,
         Technique.Smoothing => Smoothing,
+        Technique.StrongerSmoothing => StrongerSmoothing,
         Technique.CompensatedRounding => CompensatedRounding,
         Technique.BiasCorrection => BiasCorrection,
         Technique.ActivationAwareScaling => ActivationAwareScaling,

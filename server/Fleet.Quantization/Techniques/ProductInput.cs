@@ -14,10 +14,12 @@ internal sealed record ProductInput(string Value, IReadOnlyList<WeightedOperator
     public int Channels { get; } = (int)(Products[0].Weight.Elements() / Products[0].Channels);
 
     /// <summary>The values that matrix products read, each with all the products that read it.</summary>
-    public static List<ProductInput> Of(OnnxGraph graph)
+    /// <param name="graph">The graph.</param>
+    /// <param name="mayPart">True where a product of little weight may come apart from the table that it is tied to.</param>
+    public static List<ProductInput> Of(OnnxGraph graph, bool mayPart = false)
     {
         // A product that is tied to a table would come apart from it.
-        var tied = TiedTable.Of(graph).Select(one => one.Product.Weight.Name).ToHashSet();
+        var tied = (mayPart ? TiedTable.Inseparable(graph) : TiedTable.Of(graph)).Select(one => one.Product.Weight.Name).ToHashSet();
         bool IsProduct(NodeProto node, string value, out WeightedOperator? product)
             => (product = WeightedOperator.At(node, graph)) is { Node.OpType: "MatMul" or "Gemm" } && node.Input[0] == value
                 && graph.ConsumersOf(product.Weight.Name).Count == 1 && !tied.Contains(product.Weight.Name);
@@ -56,7 +58,8 @@ internal sealed record ProductInput(string Value, IReadOnlyList<WeightedOperator
 
     /// <summary>
     /// Divides the channels by <paramref name="factors"/> and multiplies the weights' rows by them, which leaves the products as they were:
-    /// in the gain and bias of the layer normalization before, where nothing else reads the value; else in a Mul of its own.
+    /// in the gain and bias of the layer normalization before, or in a Mul that scales channels, where nothing else reads the value; else
+    /// in a Mul of its own.
     /// </summary>
     /// <param name="factors">One for each channel.</param>
     /// <param name="graph">The graph as it was.</param>
@@ -65,7 +68,7 @@ internal sealed record ProductInput(string Value, IReadOnlyList<WeightedOperator
     /// <returns>True where something was changed.</returns>
     public bool Divide(double[] factors, OnnxGraph graph, ModelProto model, bool mayInsert)
     {
-        if (!HasOthers && Scaled(graph) is { } folded)
+        if (!HasOthers && (Scaled(graph) ?? Multiplied(graph)) is { } folded)
         {
             foreach (var (node, at) in folded) Divide(model.Graph.Node.First(one => one.Name == node.Name), at, factors, graph, model);
         }
@@ -110,6 +113,15 @@ internal sealed record ProductInput(string Value, IReadOnlyList<WeightedOperator
             && graph.OnlyConsumerOf(scaled.Output[0]) is not null
             && (Holds(scaled, 1) ? 1 : Holds(scaled, 0) ? 0 : -1) is >= 0 and var gain
             ? [(scaled, gain), (node, shift)] : null;
+    }
+
+    /// <summary>Where the constant is read by which channels are multiplied that make the value; null where they are not.</summary>
+    private IReadOnlyList<(NodeProto Node, int Input)>? Multiplied(OnnxGraph graph)
+    {
+        if (graph.ProducerOf(Value) is not { } node || !node.Is("Mul")) return null;
+        bool Holds(int at) => graph.Constant(node.InputAt(at)) is { Dims: [.., var last] } factor
+            && last == Channels && factor.Elements() == Channels;
+        return (Holds(1) ? 1 : Holds(0) ? 0 : -1) is >= 0 and var place ? [(node, place)] : null;
     }
 
     /// <summary>In front of the products themselves: before a Reshape the channels may still lie along two axes.</summary>

@@ -8,10 +8,14 @@ namespace Fleet.Quantization.Writing;
 internal static class DynamicProducts
 {
     /// <summary>Writes <paramref name="product"/> so.</summary>
-    public static void Write(WeightedOperator product, Rewriting rewriting)
+    /// <param name="product">The product.</param>
+    /// <param name="rewriting">The model in the making.</param>
+    /// <param name="grid">Scales of its channels where its weights lie on a grid already; null where they do not.</param>
+    public static void Write(WeightedOperator product, Rewriting rewriting, float[]? grid = null)
     {
         var (weights, rows, columns) = product.RowMajor();
-        var quantized = ChannelWeights.Of(weights, [rows, columns], axis: 1, UnsaturatedScales.Of(product));
+        var quantized = grid is null ? ChannelWeights.Of(weights, [rows, columns], axis: 1, UnsaturatedScales.Of(product))
+            : ChannelWeights.On(new WeightGrid(grid, Levels.OfWeights(8), 8), weights, [rows, columns], axis: 1);
         var input = product.Node.Input[0];
         // The activation is rounded once for all products that read it.
         var (integers, scale, zeroPoint) = rewriting.Once(input, () =>

@@ -11,6 +11,9 @@ namespace Fleet.Quantization.Writing;
 /// <param name="Product">The product: its weight is the table, or the copy turned on its side that folding leaves of a Transpose.</param>
 internal sealed record TiedTable(TensorProto Table, WeightedOperator Product)
 {
+    /// <summary>Of the weights of all products, up to which a turned copy may be stored beside its table.</summary>
+    private const double SmallShare = 0.02;
+
     /// <summary>True where the product's weight is a turned copy.</summary>
     public bool IsTurned => Product.Weight != Table;
 
@@ -30,6 +33,16 @@ internal sealed record TiedTable(TensorProto Table, WeightedOperator Product)
                     product => product.Weight == table || StoredOnce.IsTurned(table, product.Weight))))
                 .Where(pair => pair.Product is not null).Select(pair => new TiedTable(pair.Table, pair.Product!)),
         ];
+    }
+
+    /// <summary>
+    /// Those that stay tied whatever it costs. A product whose weight is a turned copy, and little of all weights, may come apart: both are
+    /// then rounded as each is best. What scores words is what a model answers, so that its error is felt most.
+    /// </summary>
+    public static IEnumerable<TiedTable> Inseparable(OnnxGraph graph)
+    {
+        var small = SmallShare * MatrixProducts.Of(graph).Sum(product => product.Weight.Elements());
+        return Of(graph).Where(tied => !tied.IsTurned || tied.Table.Elements() > small);
     }
 
     /// <summary>

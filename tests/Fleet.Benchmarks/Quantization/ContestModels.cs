@@ -37,10 +37,7 @@ internal static class ContestModels
             Cause = "our file of 4-bit weights is 3 % smaller than the peer's, and 0.4 of 29 dB less close.",
         };
         yield return new(Of("decoder, trained", "decoder.onnx", (count, seed) => Text("tokens", count, seed)),
-            Trained + "Tiny Shakespeare")
-        {
-            Cause = "weights whose products cannot saturate take 0.5 to 1.5 of 50 dB from dynamic int8, which is as fast as the peer's.",
-        };
+            Trained + "Tiny Shakespeare");
         yield return new(Of("decoder, GPT-2 shape", GptTiny(), Tokens), "`../shared/data`, random weights; drawn tokens")
         {
             PeersOwn = [.. Enumerable.Range(0, 5).Select(layer

@@ -9,7 +9,7 @@ using Google.Protobuf;
 
 namespace Fleet.Quantization.Tests.Techniques;
 
-/// <summary>Weights of convolutions that are rounded together, on inputs whose neighbours are alike.</summary>
+/// <summary>Weights that are rounded together, on inputs that are alike.</summary>
 public sealed class CompensatedRoundingTests
 {
     private static readonly IQuantizationScheme Scheme = QuantizationSchemes.Int8U8S8;
@@ -78,6 +78,38 @@ public sealed class CompensatedRoundingTests
         Assert.Equal(biased.CalculateSize(), compensated.CalculateSize());
         // The means that a bias is corrected to are those of the weights that nothing rounded.
         Assert.InRange(prepared.Shift(compensated, "y"), 0, prepared.Shift(scheme.Apply(changed, None), "y"));
+    }
+
+    /// <summary>Wide products are rounded in blocks, Gemm's turned weight and its factor included.</summary>
+    [Theory]
+    [InlineData("int8-dynamic")]
+    [InlineData("int8-static-u8s8")]
+    [InlineData("int8-static-symmetric")]
+    public void Errors_of_products_cancel_on_samples_that_they_have_not_seen_in_as_many_bytes(string name)
+    {
+        var scheme = QuantizationSchemes.Named(name);
+        using var prepared = new Prepared(Products());
+        var changed = KnownTechniques.CompensatedRounding.Apply(prepared.Source, scheme, None, TestContext.Current.CancellationToken);
+        Assert.Equal(["p0", "p1", "p2", "y"], changed.WeightScales.Keys.Order());
+        var (compensated, plain) = (scheme.Apply(changed, None), scheme.Apply(prepared.Source, None));
+        Assert.InRange(prepared.SignalToNoise(compensated) - prepared.SignalToNoise(plain), 0.5, 30);
+        // By the weights alone, activations being float.
+        Assert.InRange(
+            prepared.SignalToNoise(changed.Model.Model) - prepared.SignalToNoise(RoundedToNearest(prepared.Source.Model, changed)), 3, 30);
+        Assert.Equal(plain.CalculateSize(), compensated.CalculateSize());
+        Assert.Equal(NeededSettings.Of(plain, scheme.Needs).Entries, NeededSettings.Of(compensated, scheme.Needs).Entries);
+    }
+
+    [Fact]
+    public void Product_whose_weight_is_a_table_too_is_left_alone()
+    {
+        using var prepared = new Prepared(new GraphBuilder().Input("x", -1, 8).Weight("w", 8, 64).Weight("table", 128, 64)
+            .Node("ArgMax", ["x"], "word", node => node.With("axis", 1).With("keepdims", 0))
+            .Node("Gather", ["table", "word"], "row").Node("MatMul", ["x", "w"], "p").Node("Tanh", ["p"], "t")
+            .Node("Add", ["t", "row"], "s").Node("Gemm", ["s", "table"], "y", node => node.With("transB", 1)).Output("y", -1, 128).Build());
+        var changed = KnownTechniques.CompensatedRounding.Apply(
+            prepared.Source, QuantizationSchemes.Int8Dynamic, None, TestContext.Current.CancellationToken);
+        Assert.Equal(["p"], changed.WeightScales.Keys);
     }
 
     /// <summary>A pressure, a temperature in kelvin: what is far from zero and hardly moves.</summary>
@@ -175,12 +207,24 @@ public sealed class CompensatedRoundingTests
         {
             var weight = nearest.Graph.Initializer.Single(one => one.Name == model.Graph.ProducerOf(output)!.Input[1]);
             var values = weight.ToSingles();
+            var product = WeightedOperator.At(model.Graph.ProducerOf(output)!, model.Graph)!;
             for (var i = 0; i < values.Length; i++)
-                values[i] = MathF.Round(values[i] / scales[i * scales.Length / values.Length]) * scales[i * scales.Length / values.Length];
+            {
+                var scale = scales[product.Axis > 0 ? i % scales.Length : i * scales.Length / values.Length] / product.WeightFactor;
+                values[i] = MathF.Round(values[i] / scale) * scale;
+            }
             weight.RawData = Tensors.Of("", values).RawData;
         }
         return nearest;
     }
+
+    /// <summary>Products of which each reads what follows from twelve numbers.</summary>
+    private static ModelProto Products()
+        => new GraphBuilder().Input("x", -1, 12).Weight("w0", 12, 320).Weight("w1", 320, 320).Weight("w2", 48, 320).Weight("b2", 48)
+            .Weight("w3", 48, 12)
+            .Node("MatMul", ["x", "w0"], "p0").Node("Sigmoid", ["p0"], "s0").Node("MatMul", ["s0", "w1"], "p1")
+            .Node("Gemm", ["p1", "w2", "b2"], "p2", node => node.With("transB", 1).With("alpha", 0.5f))
+            .Node("MatMul", ["p2", "w3"], "y").Output("y", -1, 12).Build();
 
     /// <summary>Convolutions, a depthwise one among them, that read what is smooth.</summary>
     private static ModelProto Smooth(bool loud = false)

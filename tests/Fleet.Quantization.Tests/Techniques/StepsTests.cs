@@ -221,6 +221,31 @@ public sealed class StepsTests
     }
 
     [Fact]
+    public void Smoothing_more_of_what_is_smooth_takes_no_further_operator_and_leaves_what_it_alone_would()
+    {
+        var model = new GraphBuilder().Input("x", -1, 4, 16)
+            .Constant(Tensors.Of("loud", [.. Enumerable.Range(0, 16).Select(channel => channel == 3 ? 40f : 1f)], 1, 1, 16))
+            .Weight("w", 16, 16).Node("Add", ["x", "loud"], "a").Node("MatMul", ["a", "w"], "y").Output("y", -1, 4, 16).Build();
+        using var prepared = new Prepared(model);
+        QuantizationSource After(params ITechnique[] techniques) => techniques.Aggregate(prepared.Source,
+            (source, technique) => technique.Apply(source, Scheme, None, TestContext.Current.CancellationToken));
+        float[] WeightOf(QuantizationSource source) => source.Model.Graph.Constant(
+            source.Model.Graph.Graph.Node.Single(node => node.OpType == "MatMul").Input[1])!.ToSingles();
+        var both = After(KnownTechniques.Smoothing, KnownTechniques.StrongerSmoothing);
+        var stronger = After(KnownTechniques.StrongerSmoothing);
+        Assert.Single(both.Model.Graph.Graph.Node, node => node.OpType == "Mul");
+        Assert.InRange(prepared.SignalToNoise(both.Model.Model), 90, double.PositiveInfinity);
+        // But for one factor of all channels.
+        double SpreadOf(QuantizationSource source)
+        {
+            float[] ratios = [.. WeightOf(source).Zip(WeightOf(stronger), (one, other) => one / other)];
+            return ratios.Max() / ratios.Min();
+        }
+        Assert.InRange(SpreadOf(both), 1, 1.001);
+        Assert.InRange(SpreadOf(After(KnownTechniques.Smoothing)), 1.5, double.MaxValue);
+    }
+
+    [Fact]
     public void Smoothing_leaves_the_shape_that_a_Reshape_takes_alone()
     {
         // The shape is computed from the input, as exporters write it for extents that are free.

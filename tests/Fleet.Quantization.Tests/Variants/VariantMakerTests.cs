@@ -255,12 +255,12 @@ public sealed class VariantMakerTests
     }
 
     /// <remarks>
-    /// Without VNNI x64 has a setting that guards against saturation, and what its variant computes may be another thing.
+    /// Without VNNI x64 has a setting that guards against saturation, which weights that become floats do not need.
     /// </remarks>
     [Theory]
-    [InlineData("avx512_vnni", "x64")]
-    [InlineData("avx2", "x64,arm-cpu")]
-    public void Profiles_that_want_the_same_model_have_it_made_once(string flag, string worked)
+    [InlineData("avx512_vnni")]
+    [InlineData("avx2")]
+    public void Profiles_that_want_the_same_model_have_it_made_once(string flag)
     {
         using var folder = new ScratchFolder();
         var model = Classifier().Save(folder);
@@ -272,7 +272,7 @@ public sealed class VariantMakerTests
                 [.. profiles.Select(name => BuiltInProfiles.Find(name)!)]),
             folder.File("out")), steps, TestContext.Current.CancellationToken);
         Assert.Equal(2, made.Variants.Count(report => report.Scheme == "int8-weights"));
-        Assert.Equal(worked.Split(',').Select(profile => $"Making {profile}-int8-weights"),
+        Assert.Equal(["Making x64-int8-weights"],
             steps.Said.Where(step => step.Contains(": ranking", StringComparison.Ordinal)).Select(step => step.Split(" (")[0]).Distinct());
         Assert.Equal(File.ReadAllBytes(folder.File("out/x64-int8-weights.onnx")),
             File.ReadAllBytes(folder.File("out/arm-cpu-int8-weights.onnx")));

@@ -12,7 +12,8 @@ internal sealed class KeptRows
     {
         _order = [.. order];
         if (!File.Exists(ResultFile.PathOf(benchmark))) return;
-        foreach (var row in File.ReadLines(ResultFile.PathOf(benchmark)).Where(row => row.StartsWith("| ", StringComparison.Ordinal)))
+        foreach (var row in File.ReadLines(ResultFile.PathOf(benchmark))
+            .TakeWhile(row => row != PublishedFigures.Heading).Where(row => row.StartsWith("| ", StringComparison.Ordinal)))
         {
             if (_order.FirstOrDefault(model => row.StartsWith($"| {model} |", StringComparison.Ordinal)) is { } model) Of(model).Add(row);
         }

@@ -8,6 +8,9 @@ internal static class PublishedFigures
 {
     private const string Compressor = "Intel Neural Compressor";
 
+    /// <summary>What stands above them.</summary>
+    public const string Heading = "## What others publish";
+
     /// <summary>Which of our models is of the same kind, what was published, and of which model.</summary>
     private static readonly (string Ours, string Tool, string Model, string Form, string Int8, string Fp32, string Speed)[] Rows = [
         ("UltraFace RFB-320", Compressor, "Ultra Face (ONNX Model Zoo)", "static", "83.23 %", "83.65 %", "4.42"),
@@ -22,7 +25,7 @@ internal static class PublishedFigures
 
     /// <summary>The figures, beside those of what was chosen of ours.</summary>
     public static string Beside(ContestTable table) => $"""
-        ## What others publish
+        {Heading}
 
         Neither Debian nor npm offers Intel Neural Compressor or NNCF, so their published figures stand here. They were measured by their
         makers on labelled data and, for speed, as throughput of 14 instances with 4 cores each of an Intel Xeon Platinum 8480+ at batch 1.

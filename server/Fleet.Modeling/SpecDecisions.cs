@@ -101,7 +101,7 @@ internal sealed record SpecDecisions(
             (spec, progress) = (CrossValidation.With(spec, folds), new PartOf(progress, 1 - 1.0 / count, 1));
             progress.Report(new BuildProgress($"Cross-validation: {string.Join("; ", folds.Networks)}", 0));
         }
-        spec = spec with { Teacher = spec.Teacher! with { Members = members } };
+        if (spec.Teacher!.TrainedFamily is not null) spec = spec with { Teacher = spec.Teacher with { Members = members } };
         return new SpecDecisions(spec, data, normalization, memory, progress)
         {
             Search = search,

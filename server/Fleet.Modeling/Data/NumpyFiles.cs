@@ -85,8 +85,10 @@ internal static class NumpyFiles
             if (file is FileStream { Length: var length } && length - start != count * size)
                 throw new FormatException($"The npy file has {length - start} bytes of data; its shape ({string.Join(", ", shape)}) of "
                     + $"{type} needs {count * size}.");
-            var values = room.Take(count);
-            var width = (int)Math.Max(1, count / Math.Max(1, shape.FirstOrDefault(1)));
+            var each = Math.Max(1, count / Math.Max(1, shape.FirstOrDefault(1)));
+            if (each * size > Array.MaxLength)
+                throw new FormatException($"A sample of {each:N0} values is more than one array can hold; cut samples smaller.");
+            var (values, width) = (room.Take(count), (int)each);
             var rest = new MemoryStream(beginning, start, filled - start);
             var sample = new byte[width * size];
             for (long at = 0; at < count; at += width)

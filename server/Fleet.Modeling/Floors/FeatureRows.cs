@@ -9,8 +9,8 @@ namespace Fleet.Modeling.Floors;
 /// <param name="Write">Writes the rows from one on, row by row, until the place for them is full.</param>
 internal sealed record FeatureRows(int Count, int Width, Action<int, Memory<float>> Write)
 {
-    /// <summary>Values that are held while rows are asked about: 8 MB, and what an answer makes of them.</summary>
-    private const int MostAtOnce = 2_000_000;
+    /// <summary>Values and rows that are held while they are asked about; an answer may compare each row with thousands.</summary>
+    private const int MostValues = 2_000_000, MostRows = 2_048;
 
     /// <summary>Rows that are held.</summary>
     public FeatureRows(float[] values, int width)
@@ -35,7 +35,7 @@ internal sealed record FeatureRows(int Count, int Width, Action<int, Memory<floa
     /// <summary>The first rows.</summary>
     public float[] First(int count)
     {
-        var values = new float[count * Width];
+        var values = new float[checked(count * Width)];
         Write(0, values);
         return values;
     }
@@ -43,7 +43,7 @@ internal sealed record FeatureRows(int Count, int Width, Action<int, Memory<floa
     /// <summary>What <paramref name="answer"/> says of each row; it is asked about some of them at once.</summary>
     public float[] Ask(Func<Memory<float>, float[]> answer, CancellationToken cancellationToken)
     {
-        var atOnce = Math.Clamp(MostAtOnce / Width, 1, Math.Max(1, Count));
+        var atOnce = Math.Clamp(Math.Min(MostRows, MostValues / Width), 1, Math.Max(1, Count));
         var (answers, rows) = (new List<float>(), new float[atOnce * Width]);
         for (var start = 0; start < Count; start += atOnce)
         {

@@ -48,6 +48,9 @@ internal sealed class SimpleModels(
     /// <summary>Samples that others are compared with one by one.</summary>
     private const int MostNeighbours = 5_000;
 
+    /// <summary>Their values: 160 MB, and as much again while they are compared.</summary>
+    private const long MostCompared = 20_000_000;
+
     /// <summary>The models, one after the other; none for boxes.</summary>
     public IEnumerable<Floor> Answers(Progress progress, CancellationToken cancellationToken)
     {
@@ -178,8 +181,8 @@ internal sealed class SimpleModels(
     }
 
     private Floor Nearest(FeatureRows training, FeatureRows asked, CancellationToken cancellationToken)
-        => Fitted("nearest", "the nearest training sample", training, [asked], MostNeighbours, NearestNeighbour.Fit, cancellationToken)
-            .Floor;
+        => Fitted("nearest", "the nearest training sample", training, [asked],
+            (int)Math.Min(MostNeighbours, MostCompared / training.Width), NearestNeighbour.Fit, cancellationToken).Floor;
 
     private Floor Kernels(CancellationToken cancellationToken)
     {

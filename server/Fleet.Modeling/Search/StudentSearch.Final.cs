@@ -41,12 +41,15 @@ internal sealed partial class StudentSearch
         // Beside a teacher the student is trained a second time, on the labels alone; fine-tuning follows each.
         var times = !teacher.IsNone && distillation.CompareWithLabels != false ? 2 : 1;
         var lent = data.Unlabelled is { } more ? 1 + (double)more.Count / samples : 1;
-        var answers = teacher.IsNone ? 0 : paces.Teacher * AnswerShare
-            * (distillation.Training.Augment == true ? own.Views(distillation, samples) : 1);
+        // Where each epoch asks about another view, as many are asked about as there are epochs.
+        var views = distillation.Training.Augment == true ? own.Views(distillation, (int)Math.Min(int.MaxValue, samples * lent)) : 1;
+        var answers = teacher.IsNone ? 0 : paces.Teacher * AnswerShare * lent * views;
+        var (once, anew) = views < own.Epochs ? (answers, 0.0) : (0.0, answers / own.Epochs);
         var tuning = times * distillation.FineTuneEpochs * paces.Student;
-        var available = FinalCourse.TrainingSeconds(60 * minutes, _spent) - tuning - answers * lent;
+        var available = FinalCourse.TrainingSeconds(60 * minutes, _spent) - tuning - once;
         var schooling = paces.Teacher > 0 ? Course.Of(teacher.Training, samples).Epochs : 0;
-        var epochs = FinalCourse.Epochs([(own.Epochs, times * lent * paces.Student), (schooling, paces.Teacher)], Math.Max(0, available));
+        var epochs = FinalCourse.Epochs(
+            [(own.Epochs, times * lent * paces.Student + anew), (schooling, paces.Teacher)], Math.Max(0, available));
         if (epochs[0] >= own.Epochs && (schooling == 0 || epochs[1] >= schooling)) return found;
         _notes.Add(FormattableString.Invariant(
             $"To hold {minutes:0.##} minutes the student is trained for {epochs[0]} of {own.Epochs} epochs")

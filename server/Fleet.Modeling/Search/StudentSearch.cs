@@ -233,7 +233,7 @@ internal sealed partial class StudentSearch(BuildSpec spec, DataSet data, Hardwa
     private TeacherSpec TeacherOf(StudentSpec student, TeacherSpec asked, TrainingSpec training)
     {
         var isLinear = student.Family == "linear";
-        if (isLinear && spec.Data!.Unlabelled is null) return asked with { Family = TeacherSpec.None };
+        if (isLinear && spec.Data!.Unlabelled is null) return asked with { Family = TeacherSpec.None, Members = null };
         return asked with
         {
             Family = isLinear ? "mlp" : student.Family,

@@ -26,8 +26,9 @@ internal static class RecordedSource
             {
                 Task = source.Task ?? (task == ModelTask.Outputs ? null : task),
                 Preprocessing = source.Preprocessing
-                    ?? (json.RootElement.GetProperty("validation").TryGetProperty("preprocessing", out var used)
-                        ? used.Deserialize(FleetJson.Default.Preprocessing) : null),
+                    ?? (json.RootElement.TryGetProperty("validation", out var validation)
+                        && validation.TryGetProperty("preprocessing", out var used)
+                            ? used.Deserialize(FleetJson.Default.Preprocessing) : null),
             };
         }
         catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException)

@@ -9,8 +9,8 @@ internal static class DataFiles
     /// <summary>Most bytes a file may have, unpacked: what one array can hold.</summary>
     public const int MaximumBytes = 0x7fff_0000;
 
-    /// <summary>Bytes that say what a file holds.</summary>
-    private const int BeginningBytes = 4096;
+    /// <summary>Bytes that say what a file holds: no header of a first version of npy is longer.</summary>
+    private const int BeginningBytes = 10 + ushort.MaxValue;
 
     /// <summary>A file to be read from its beginning on, unpacked where it is gzip.</summary>
     public static Stream Open(string path)

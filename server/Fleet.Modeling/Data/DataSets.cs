@@ -45,7 +45,8 @@ internal static class DataSets
             ModelTask.Anomaly => AnomalyReading.Classes,
             _ => [],
         };
-        var frontEnd = Hearing.FrontEndOf(spec, isLast ? Laid(train) : train, sampleRank);
+        var frontEnd = Hearing.FrontEndOf(spec, isLast ? train with { SampleShape = SampleLayouts.Turned(train.SampleShape) } : train,
+            sampleRank);
         SampleLabels Labels(RawSamples raw) => task switch
         {
             ModelTask.MultiLabel => sets!.Sets(raw),
@@ -211,12 +212,6 @@ internal static class DataSets
             ? isNumbered ? [.. parts.SelectMany(part => part.Origins!)]
                 : RawSamples.Numbered([.. parts.Index().SelectMany(part => part.Item.Origins!.Select(origin => (part.Index, origin)))])
             : null;
-        var (values, at) = (parts[0].Values.Room.Take(parts.Sum(part => part.Values.Length)), 0L);
-        foreach (var part in parts)
-        {
-            part.Values.CopyTo(values, at, part.SampleShape.Aggregate(1, (product, extent) => product * extent));
-            at += part.Values.Length;
-        }
         return parts[0] with
         {
             Source = path,
@@ -227,7 +222,8 @@ internal static class DataSets
                 return $"{Path.GetFileName(parts[part].Source)}, {parts[part].Where(sample)}";
             },
             Origins = origins,
-            Values = values,
+            Values = SampleValues.Joined(
+                [.. parts.Select(part => part.Values)], parts[0].SampleShape.Aggregate(1, (product, extent) => product * extent)),
             Labels = RawLabels.Joined([.. parts.Select(part => part.Labels)]),
             Notes = [.. parts.SelectMany(part => part.Notes).Distinct()],
         };

@@ -86,20 +86,15 @@ internal static class FolderFiles
         {
             SampleRate = asked.SampleRate ?? learned?.SampleRate ?? sounds[0].SampleRate,
         });
-        float[] Prepared(string file, int place)
-        {
-            var sound = sounds[place].Kept ?? Decoded(file);
-            // Where nobody says how long a sample is, a file is one, and what is behind its end is left out.
-            return plan.Prepare(asked.Window is null ? sound.Beginning(window) : sound).Values;
-        }
-        var counts = asked.Window is null ? [.. Enumerable.Repeat(1, files.Count)]
-            : Each(files, (file, place) => Prepared(file, place).Length / window);
+        int[] counts = [.. sounds.Select(sound => asked.Window is null ? 1 : plan.WindowsOf(sound.Length))];
         var begins = new long[files.Count];
         for (var place = 1; place < begins.Length; place++) begins[place] = begins[place - 1] + (long)counts[place - 1] * window;
         var inputs = room.Take(begins[^1] + (long)counts[^1] * window);
         _ = Each(files, (file, place) =>
         {
-            var values = Prepared(file, place);
+            var sound = sounds[place].Kept ?? Decoded(file);
+            // Where nobody says how long a sample is, a file is one, and what is behind its end is left out.
+            var values = plan.Prepare(asked.Window is null ? sound.Beginning(window) : sound).Values;
             for (var start = 0; start < values.Length; start += window)
                 values.AsSpan(start, window).CopyTo(inputs.Part(begins[place] + start, window));
             return true;

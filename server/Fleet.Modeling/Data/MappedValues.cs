@@ -53,22 +53,12 @@ internal sealed unsafe class MappedValues : SampleValues
     }
 
     /// <inheritdoc/>
-    public override Memory<float> Batch(int start, int count, int width)
-    {
-        var values = new float[count * width];
-        for (var i = 0; i < count; i++) Part((long)(start + i) * width, width).CopyTo(values.AsSpan(i * width));
-        return values;
-    }
+    public override Memory<float> Batch(int start, int count, int width) => Gathered(Enumerable.Range(start, count), count, width);
 
     /// <inheritdoc/>
     public override SampleValues Pick(IReadOnlyList<int> samples, int width)
     {
-        if (Room.IsHeld((long)samples.Count * width))
-        {
-            var values = new float[samples.Count * width];
-            for (var i = 0; i < samples.Count; i++) Part((long)samples[i] * width, width).CopyTo(values.AsSpan(i * width));
-            return new Held(values, Room);
-        }
+        if (Room.IsHeld((long)samples.Count * width)) return new Held(Gathered(samples, samples.Count, width), Room);
         if (_order is not null && width != _width)
             throw new ArgumentException($"{width} is not the width {_width} of a sample.", nameof(width));
         return new MappedValues(this, _order is { } order ? [.. samples.Select(sample => order[sample])] : [.. samples], width);
@@ -79,9 +69,17 @@ internal sealed unsafe class MappedValues : SampleValues
     {
         if (Length > Array.MaxLength)
             throw new BuildException($"{Length:N0} values are needed at once here, more than one array can hold: give fewer samples.");
-        var values = new float[Length];
-        var width = _order is null ? values.Length : _width;
-        for (var start = 0; start < values.Length; start += width) Part(start, width).CopyTo(values.AsSpan(start));
+        return _order is { Length: var count } ? Gathered(Enumerable.Range(0, count), count, _width) : Part(0, (int)Length).ToArray();
+    }
+
+    private float[] Gathered(IEnumerable<int> samples, int count, int width)
+    {
+        var (values, at) = (new float[count * width], 0);
+        foreach (var sample in samples)
+        {
+            Part((long)sample * width, width).CopyTo(values.AsSpan(at));
+            at += width;
+        }
         return values;
     }
 }

@@ -7,9 +7,6 @@ namespace Fleet.Modeling.Data;
 /// <summary>Samples from NumPy files: npz with inputs and labels in one, npy with one file each.</summary>
 internal static class NumpyFiles
 {
-    /// <summary>Bytes that hold what stands before the elements: NumPy writes 128.</summary>
-    private const int BeginningBytes = 4096;
-
     private const string Groups = "groups";
 
     private static readonly string[] LabelNames = ["labels", "label", "y"];
@@ -76,29 +73,24 @@ internal static class NumpyFiles
     {
         try
         {
+            var header = NpyArray.ParseHeader(DataFiles.Beginning(path), long.MaxValue);
             using var file = DataFiles.Open(path);
-            var beginning = new byte[BeginningBytes];
-            var filled = file.ReadAtLeast(beginning, beginning.Length, throwOnEndOfStream: false);
-            var (type, shape, start) = NpyArray.ParseHeader(beginning.AsSpan(0, filled), long.MaxValue);
-            var (size, count) = (NpyArray.ElementSize(type), shape.Aggregate(1L, (product, extent) => product * extent));
             // A file that is not packed says how long it is before room is made for it.
-            if (file is FileStream { Length: var length } && length - start != count * size)
-                throw new FormatException($"The npy file has {length - start} bytes of data; its shape ({string.Join(", ", shape)}) of "
-                    + $"{type} needs {count * size}.");
-            var each = Math.Max(1, count / Math.Max(1, shape.FirstOrDefault(1)));
+            if (file is FileStream { Length: var length }) header.Require(length - header.Start);
+            var (count, size) = (header.Length, NpyArray.ElementSize(header.Type));
+            var each = Math.Max(1, count / Math.Max(1, header.Shape.FirstOrDefault(1)));
             if (each * size > Array.MaxLength)
                 throw new FormatException($"A sample of {each:N0} values is more than one array can hold; cut samples smaller.");
+            file.ReadExactly(new byte[header.Start]);
             var (values, width) = (room.Take(count), (int)each);
-            var rest = new MemoryStream(beginning, start, filled - start);
             var sample = new byte[width * size];
             for (long at = 0; at < count; at += width)
             {
-                var read = rest.Read(sample);
-                file.ReadExactly(sample.AsSpan(read));
-                new NpyArray(type, [width], sample).ToSingles().CopyTo(values.Part(at, width));
+                file.ReadExactly(sample);
+                new NpyArray(header.Type, [width], sample).ToSingles().CopyTo(values.Part(at, width));
             }
-            return rest.Position == rest.Length && file.ReadByte() < 0 ? (shape, values) : throw new FormatException(
-                $"The npy file goes on behind the {count * size} bytes of its shape ({string.Join(", ", shape)}) of {type}.");
+            return file.ReadByte() < 0 ? (header.Shape, values) : throw new FormatException(
+                $"The npy file goes on behind the {count * size} bytes that its shape needs.");
         }
         catch (EndOfStreamException e)
         {

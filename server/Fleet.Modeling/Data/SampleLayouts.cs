@@ -27,6 +27,9 @@ internal static class SampleLayouts
         _ => SampleLayout.ChannelsFirst,
     };
 
+    /// <summary>A shape with its last axis in front.</summary>
+    public static int[] Turned(IReadOnlyList<int> shape) => [shape[^1], .. shape.SkipLast(1)];
+
     /// <summary>Samples with their last axis in front.</summary>
     public static RawSamples Turned(RawSamples raw)
     {
@@ -43,7 +46,7 @@ internal static class SampleLayouts
                     to[channel * plane + place] = from[place * channels + channel];
             }
         }
-        return raw with { Values = turned, SampleShape = [channels, .. raw.SampleShape.SkipLast(1)] };
+        return raw with { Values = turned, SampleShape = Turned(raw.SampleShape) };
     }
 
     // From moment to moment a sensor changes less than from sensor to sensor.

@@ -72,7 +72,7 @@ internal sealed record SampleSet(SampleValues Values, IReadOnlyList<int> SampleS
     /// <summary>These samples, then others of the same shape. Where one has no origins, neither has the whole.</summary>
     public SampleSet Join(SampleSet others) => Count == 0 ? others : others.Count == 0 ? this : this with
     {
-        Values = Values.Join(others.Values, SampleLength),
+        Values = SampleValues.Joined([Values, others.Values], SampleLength),
         Labels = (Labels, others.Labels) switch
         {
             (ClassLabels own, ClassLabels more) => new ClassLabels([.. own.Numbers, .. more.Numbers]),

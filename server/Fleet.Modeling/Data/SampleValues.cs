@@ -21,19 +21,15 @@ internal abstract class SampleValues
     /// <summary>Samples in another order, or some of them.</summary>
     public abstract SampleValues Pick(IReadOnlyList<int> samples, int width);
 
-    /// <summary>These, then others of samples as wide.</summary>
-    public SampleValues Join(SampleValues others, int width)
+    /// <summary>Several of samples as wide, one after the other, in the room of the first.</summary>
+    public static SampleValues Joined(IReadOnlyList<SampleValues> parts, int width)
     {
-        var joined = Room.Take(Length + others.Length);
-        CopyTo(joined, 0, width);
-        others.CopyTo(joined, Length, width);
+        var (joined, at) = (parts[0].Room.Take(parts.Sum(part => part.Length)), 0L);
+        foreach (var part in parts)
+        {
+            for (long start = 0; start < part.Length; start += width, at += width) part.Part(start, width).CopyTo(joined.Part(at, width));
+        }
         return joined;
-    }
-
-    /// <summary>Writes them into others, from a place on.</summary>
-    public void CopyTo(SampleValues destination, long at, int width)
-    {
-        for (long start = 0; start < Length; start += width) Part(start, width).CopyTo(destination.Part(at + start, width));
     }
 
     /// <summary>All of them.</summary>

@@ -8,7 +8,7 @@ internal static unsafe partial class MemoryAdvice
     /// <summary>Numbers of advice in <c>sys/mman.h</c>.</summary>
     private const int RandomOrder = 1, DontNeed = 4;
 
-    /// <summary>It is read here and there: nothing is read ahead. Of samples of a few pages sixteen times as much would be.</summary>
+    /// <summary>It is read here and there: nothing is read ahead, which the system does by 128 kB unless it was told otherwise.</summary>
     public static void IsReadAtRandom(void* first, long bytes) => Give(first, bytes, RandomOrder);
 
     /// <summary>What was read is not needed: the system has it still in the file, and maps it again where it is read again.</summary>

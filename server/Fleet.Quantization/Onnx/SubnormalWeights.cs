@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 using Fleet.Quantization.Onnx.Protos;
 using DataType = Fleet.Quantization.Onnx.Protos.TensorProto.Types.DataType;
@@ -17,20 +18,12 @@ internal static class SubnormalWeights
         foreach (var tensor in Scopes.Of(model.Graph).SelectMany(graph => graph.Initializer).Where(tensor => tensor.Is(DataType.Float)))
         {
             var isAny = tensor.HasRawData
-                ? HasAny(MemoryMarshal.Cast<byte, float>(tensor.RawData.Span)) : tensor.FloatData.Any(float.IsSubnormal);
+                ? TensorPrimitives.IsSubnormalAny(MemoryMarshal.Cast<byte, float>(tensor.RawData.Span))
+                : tensor.FloatData.Any(float.IsSubnormal);
             if (!isAny) continue;
             float[] values = [.. tensor.ToSingles().Select(value => float.IsSubnormal(value) ? 0 : value)];
             tensor.FloatData.Clear();
             tensor.RawData = Tensors.Of(tensor.Name, values, [.. tensor.Dims]).RawData;
         }
-    }
-
-    private static bool HasAny(ReadOnlySpan<float> values)
-    {
-        foreach (var value in values)
-        {
-            if (float.IsSubnormal(value)) return true;
-        }
-        return false;
     }
 }

@@ -50,6 +50,13 @@ public sealed class SoundPlan
             }, scale, channels, extents.Length == 2, isLast);
     }
 
+    /// <summary>How many windows a file of so many samples a channel makes.</summary>
+    public int WindowsOf(int length)
+    {
+        var window = Used.Window ?? length;
+        return length <= window ? 1 : (length - window) / (Used.Hop ?? window) + 1;
+    }
+
     /// <summary>
     /// The windows of one file. What is shorter than a window is followed by silence; what is left over at the end is left out.
     /// </summary>
@@ -63,7 +70,7 @@ public sealed class SoundPlan
         if (sound.Channels < _channels) throw new FormatException("The sound has 1 channel, and the model takes 2: convert it.");
         var window = Used.Window ?? sound.Length;
         var hop = Used.Hop ?? window;
-        var count = sound.Length <= window ? 1 : (sound.Length - window) / hop + 1;
+        var count = WindowsOf(sound.Length);
         if ((long)count * window * _channels > MaximumValues)
             throw new FormatException($"The sound makes {count:N0} windows of {window:N0} samples, {MaximumValues:N0} values at most are "
                 + "made: give a larger hop, or cut it into shorter files.");

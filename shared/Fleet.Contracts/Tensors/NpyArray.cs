@@ -32,21 +32,16 @@ public sealed partial record NpyArray(string Type, IReadOnlyList<int> Shape, Rea
     /// <exception cref="FormatException">The bytes are not an npy file, or hold a type that is not a number.</exception>
     public static NpyArray Parse(ReadOnlyMemory<byte> file)
     {
-        var (type, extents, start) = ParseHeader(file.Span, Array.MaxLength);
-        var data = file[start..];
-        var expected = extents.Aggregate((long)ElementSize(type), (product, extent) => product * extent);
-        return data.Length == expected
-            ? new NpyArray(type, extents, data)
-            : throw new FormatException(
-                $"The npy file has {data.Length} bytes of data; its shape ({string.Join(", ", extents)}) of {type} needs {expected}.");
+        var header = ParseHeader(file.Span, Array.MaxLength);
+        header.Require(file.Length - header.Start);
+        return new NpyArray(header.Type, header.Shape, file[header.Start..]);
     }
 
     /// <summary>Reads what stands before the elements.</summary>
     /// <param name="bytes">The file, from its beginning on, as far as the elements at least.</param>
     /// <param name="maximumBytes">Most bytes that the elements may take.</param>
-    /// <returns>Element type, extents, and where the elements begin.</returns>
     /// <exception cref="FormatException">The bytes begin no npy file, or one of a type that is not a number, or it is larger.</exception>
-    public static (string Type, IReadOnlyList<int> Shape, int Start) ParseHeader(ReadOnlySpan<byte> bytes, long maximumBytes)
+    public static NpyHeader ParseHeader(ReadOnlySpan<byte> bytes, long maximumBytes)
     {
         if (bytes.Length < 10 || !bytes.StartsWith(Magic))
             throw new FormatException("This is not an npy file: it does not begin as one.");
@@ -69,7 +64,7 @@ public sealed partial record NpyArray(string Type, IReadOnlyList<int> Shape, Rea
             throw new FormatException("The npy file is big-endian; save it in the machine's own order.");
 
         var type = description.Groups[2].Value;
-        return (type, ExtentsOf(shape.Groups[1].Value, type, maximumBytes), start + length);
+        return new NpyHeader(type, ExtentsOf(shape.Groups[1].Value, type, maximumBytes), start + length);
     }
 
     private static List<int> ExtentsOf(string shape, string type, long maximumBytes)

@@ -65,6 +65,8 @@ internal sealed record SpecDecisions(
             data = TeacherLabels.Fill(data, spec.Teacher!, cancellationToken);
             progress.Report(new BuildProgress($"Asking the teacher: {LabelSummary.Of(data)}", 0.02));
         }
+        VariationKinds.Require("distillation.training", spec.Distillation.Training, data.Training);
+        if (spec.Teacher!.TrainedFamily is not null) VariationKinds.Require("teacher.training", spec.Teacher.Training, data.Training);
         var normalization = Normalization.Measure(data.Training);
         var memory = BuildMemory.Open(folder, spec, data);
         var asked = spec;

@@ -81,7 +81,7 @@ public sealed partial class BuildSpecRulesTests
             "quantizationAware is not for data.task 'anomaly'"),
         ["anomalies of varied samples"] = (
             spec => Seeking(spec) with { Distillation = new DistillationSpec { Training = new TrainingSpec { Augment = true } } },
-            "distillation.training.augment varies samples"),
+            "distillation.training varies samples (augment, mixup, cutmix, operations, warp)"),
         ["cut of another kind"] = (spec => Data(spec, data => data with { Split = "space" }), "data.split 'space' is not known"),
         ["cut in time through groups"] = (
             spec => Data(spec, data => data with

@@ -55,6 +55,15 @@ public sealed partial class BuildSpecRulesTests
             "teacher.torchScript answers with one tensor, and a detector with two"),
         ["boxes on a trained grid"] = (spec => Boxes(spec) with { QuantizationAware = new QuantizationAwareSpec { Method = "qat" } },
             "quantizationAware is not for data.task 'detection'"),
+        ["boxes that stay while the image turns"] = (
+            spec => Boxes(spec) with { Distillation = new DistillationSpec { Training = new TrainingSpec { Operations = 2 } } },
+            "distillation.training.operations 2 turn images but not the boxes in them"),
+        ["mixtures of values"] = (
+            spec => Regression(spec) with { Distillation = new DistillationSpec { Training = new TrainingSpec { Mixup = true } } },
+            "distillation.training.mixup mixes samples of one class each, and data.task is 'regression'; leave it out."),
+        ["operations without end"] = (
+            spec => spec with { Distillation = spec.Distillation with { Training = new TrainingSpec { Operations = 9 } } },
+            "distillation.training.operations 9 must be within 0..8."),
         ["smoothing without classes"] = (
             spec => Regression(spec) with { Distillation = new DistillationSpec { Training = new TrainingSpec { LabelSmoothing = 0.1 } } },
             "distillation.training.labelSmoothing spreads labels over classes"),

@@ -26,6 +26,6 @@ internal sealed class TeacherObjective(TeacherOutputs teacher, LossSum losses) :
         var tap = new FeatureTap(scope, losses.StudentFeatures);
         var outputs = network.forward(batches.Inputs(at.Indices, view), tap);
         return losses.Of(outputs, tap, teacher.Of(view, at.Indices, network.Device, cancellationToken),
-            batches.Labels(at.Indices), at.Indices, at.Step);
+            batches.Labels(at.Indices, view), at.Indices, at.Step);
     }
 }

@@ -74,7 +74,7 @@ internal sealed class StudyLoop : IDisposable
 
         using var scope = NewDisposeScope(); // frees every tensor this step made
         var view = teacher?.ViewOf(at.Epoch) ?? at.Epoch;
-        var (inputs, labels) = (_batches.Inputs(at.Indices, view), _batches.Labels(at.Indices));
+        var (inputs, labels) = (_batches.Inputs(at.Indices, view), _batches.Labels(at.Indices, view));
         var outputs = _student.call(inputs);
         var targets = phase.Companion is { } other ? other.call(inputs) : teacher?.Of(view, at.Indices, CPU, cancellationToken).Outputs;
         var loss = Loss(outputs, targets, labels);
@@ -93,7 +93,7 @@ internal sealed class StudyLoop : IDisposable
         return _teacher.Outputs;
     }
 
-    private Tensor Loss(Tensor learner, Tensor? from, Tensor labels)
+    private Tensor Loss(Tensor learner, Tensor? from, BatchLabels labels)
     {
         var ofLabels = _ofLabels.Of(learner, labels);
         if (from is null) return ofLabels;

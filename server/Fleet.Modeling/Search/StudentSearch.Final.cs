@@ -42,7 +42,7 @@ internal sealed partial class StudentSearch
         var times = !teacher.IsNone && distillation.CompareWithLabels != false ? 2 : 1;
         var lent = data.Unlabelled is { } more ? 1 + (double)more.Count / samples : 1;
         // Where each epoch asks about another view, as many are asked about as there are epochs.
-        var views = distillation.Training.Augment == true ? own.Views(distillation, (int)Math.Min(int.MaxValue, samples * lent)) : 1;
+        var views = distillation.Training.IsVaried() ? own.Views(distillation, (int)Math.Min(int.MaxValue, samples * lent)) : 1;
         var answers = teacher.IsNone ? 0 : paces.Teacher * AnswerShare * lent * views;
         var (once, anew) = views < own.Epochs ? (answers, 0.0) : (0.0, answers / own.Epochs);
         var tuning = times * distillation.FineTuneEpochs * paces.Student;

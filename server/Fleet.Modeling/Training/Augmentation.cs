@@ -8,14 +8,34 @@ namespace Fleet.Modeling.Training;
 /// <summary>
 /// Variations of a sample that keep its class: images are moved by up to a twelfth of their extent, edges empty, and half of them
 /// mirrored; the gain of signals changes, and they are rotated in time, or they are disturbed by noise; of a text each piece is hidden
-/// with a chance of one in ten; features of sound are <see cref="SpectrumViews"/>; a row of a table stays as it is. A view is a function
-/// of seed, sample and number, so that a teacher can be asked about exactly the view its student sees.
+/// with a chance of one in ten; features of sound are <see cref="SpectrumViews"/>; a row of a table stays as it is. Beside that or without,
+/// series are warped in time (<see cref="TimeWarp"/>), images go through <see cref="PictureOperations"/> and are mixed with others
+/// (<see cref="Mixture"/>), and so are their labels. A view is a function of seed, sample and number, so that a teacher can be asked about
+/// exactly the view its student sees, mixtures included (function matching: Beyer et al., arXiv 2106.05237).
 /// </summary>
 /// <param name="Enabled">False: there is one view, the sample as it is.</param>
 /// <param name="Mirror">True: half of the views of an image are mirrored.</param>
 /// <param name="Seed">Seed of the views.</param>
 internal sealed record Augmentation(bool Enabled, bool Mirror, int Seed)
 {
+    /// <summary>True: samples are moved, rotated, disturbed or hidden in part, as their kind is.</summary>
+    public bool Moves { get; init; } = true;
+
+    /// <summary>True: images are mixed value by value.</summary>
+    public bool Mixup { get; init; }
+
+    /// <summary>True: images get rectangles of others.</summary>
+    public bool Cutmix { get; init; }
+
+    /// <summary>Operations that every image goes through.</summary>
+    public int Operations { get; init; }
+
+    /// <summary>How strong these are, 1 to 10.</summary>
+    public int Magnitude { get; init; } = UsualMagnitude;
+
+    /// <summary>True: series are warped in time.</summary>
+    public bool Warp { get; init; }
+
     /// <summary>True: signals are rotated in time.</summary>
     public bool Rotate { get; init; } = true;
 
@@ -33,6 +53,11 @@ internal sealed record Augmentation(bool Enabled, bool Mirror, int Seed)
     /// </summary>
     private const float NoiseShare = 0.33f;
 
+    private const int UsualMagnitude = 3;
+
+    /// <summary>Chance that a view is a mixture.</summary>
+    private const double MixedShare = 0.5;
+
     /// <summary>Share of a text's pieces that a view hides.</summary>
     private const double HiddenShare = 0.1;
 
@@ -41,8 +66,14 @@ internal sealed record Augmentation(bool Enabled, bool Mirror, int Seed)
     /// <param name="training">What is learned from.</param>
     /// <param name="seed">Seed of the views.</param>
     public static Augmentation Of(TrainingSpec spec, SampleSet training, int seed)
-        => new(spec.Augment == true, spec.Mirror != false, seed)
+        => new(spec.IsVaried(), spec.Mirror != false, seed)
         {
+            Moves = spec.Augment == true,
+            Mixup = spec.Mixup == true,
+            Cutmix = spec.Cutmix == true,
+            Operations = spec.Operations ?? 0,
+            Magnitude = spec.Magnitude ?? UsualMagnitude,
+            Warp = spec.Warp == true,
             Rotate = spec.Rotate != false,
             Mask = spec.Mask != false,
             Disturbed = spec is { Augment: true, Noise: true } ? Normalization.Moments(training).Deviation : null,
@@ -51,12 +82,33 @@ internal sealed record Augmentation(bool Enabled, bool Mirror, int Seed)
     /// <summary>Writes view <paramref name="view"/> of sample <paramref name="index"/>; view 0 is the sample as it is.</summary>
     public void Write(SampleSet samples, int index, int view, Span<float> destination)
     {
-        if (samples.IsSpectrum && Enabled && view != 0)
-            SpectrumViews.Write(samples.Sample(index), samples.SampleShape, destination, RandomOf(index, view), Mask);
-        else Write(samples.Sample(index), samples.SampleShape, destination, index, view, samples.Vocabulary is not null);
+        Vary(samples, index, view, destination);
+        if (MixtureOf(samples, index, view) is not { } mixture) return;
+        var other = new float[samples.SampleLength];
+        Vary(samples, mixture.Other, view, other);
+        mixture.Add(other, samples.SampleShape, destination);
     }
 
-    /// <summary>Writes view <paramref name="view"/> of a sample; view 0 is the sample as it is.</summary>
+    /// <summary>What a view is mixed with; null for nothing.</summary>
+    public Mixture? MixtureOf(SampleSet samples, int index, int view)
+    {
+        if (view == 0 || !(Mixup || Cutmix)) return null;
+        var random = RandomOf(index, view, 1);
+        if (random.NextDouble() >= MixedShare) return null;
+        var isCut = Cutmix && (!Mixup || random.Next(2) == 1);
+        return Mixture.Draw(samples.Count, isCut ? samples.SampleShape : null, random);
+    }
+
+    private void Vary(SampleSet samples, int index, int view, Span<float> destination)
+    {
+        var sample = samples.Sample(index);
+        var shape = samples.SampleShape;
+        if (samples.IsSpectrum && Moves && Enabled && view != 0)
+            SpectrumViews.Write(sample, shape, destination, RandomOf(index, view), Mask);
+        else Write(sample, shape, destination, index, view, samples.Vocabulary is not null);
+    }
+
+    /// <summary>Writes view <paramref name="view"/> of a sample without others; view 0 is the sample as it is.</summary>
     public void Write(ReadOnlySpan<float> sample, IReadOnlyList<int> shape, Span<float> destination, int index,
         int view, bool tokens = false)
     {
@@ -65,15 +117,26 @@ internal sealed record Augmentation(bool Enabled, bool Mirror, int Seed)
             sample.CopyTo(destination);
             return;
         }
+        if (Warp && shape.Count == 2)
+        {
+            var warped = new float[sample.Length];
+            TimeWarp.Write(sample, shape, warped, RandomOf(index, view, 2));
+            sample = warped;
+        }
         var random = RandomOf(index, view);
-        if (tokens) Text(sample, destination, random);
+        if (!Moves) sample.CopyTo(destination);
+        else if (tokens) Text(sample, destination, random);
         else if (shape.Count == 3) Image(sample, shape, destination, random);
         else if (shape.Count == 2 && Disturbed is { } deviations) Disturb(sample, shape[1], deviations, destination, random);
         else if (shape.Count == 2) Signal(sample, shape, destination, random);
         else sample.CopyTo(destination);
+        if (Operations > 0 && shape.Count == 3)
+            PictureOperations.Apply(destination, shape, Operations, Magnitude, RandomOf(index, view, 3));
     }
 
-    private Random RandomOf(int index, int view) => new(unchecked((Seed * 397 ^ index) * 397 ^ view));
+    // Each use has chance of its own: what one draws does not change another.
+    private Random RandomOf(int index, int view, int use = 0)
+        => new(unchecked(((Seed * 397 ^ index) * 397 ^ view) + use * 0x5bd1e995));
 
     private static void Text(ReadOnlySpan<float> sample, Span<float> destination, Random random)
     {
@@ -114,7 +177,7 @@ internal sealed record Augmentation(bool Enabled, bool Mirror, int Seed)
     }
 
     // The angle and the radius of a point of a plane whose coordinates are normal (Box, Muller, 1958).
-    private static float Normal(Random random)
+    public static float Normal(Random random)
         => MathF.Sqrt(-2 * MathF.Log(1 - random.NextSingle())) * MathF.Cos(2 * MathF.PI * random.NextSingle());
 
     private void Signal(ReadOnlySpan<float> sample, IReadOnlyList<int> shape, Span<float> destination, Random random)

@@ -41,6 +41,27 @@ internal sealed class Batches(SampleSet samples, int size, Augmentation augmenta
         return AlignedTensor.Of(values, [indices.Length, .. samples.SampleShape.Select(extent => (long)extent)], device);
     }
 
-    /// <summary>Labels of a batch.</summary>
-    public Tensor Labels(IReadOnlyList<int> indices) => LabelTensor.Of(samples.Labels, indices, device);
+    /// <summary>Labels of a batch in a view, those of what samples are mixed with beside their own.</summary>
+    public BatchLabels Labels(IReadOnlyList<int> indices, int view)
+    {
+        var own = LabelTensor.Of(samples.Labels, indices, device);
+        Mixture?[] mixtures = [.. indices.Select(index => augmentation.MixtureOf(samples, index, view))];
+        if (mixtures.All(mixture => mixture is null)) return new BatchLabels(own);
+        int[] others = [.. mixtures.Zip(indices, (mixture, index) => mixture?.Other ?? index)];
+        float[] shares = [.. mixtures.Select(mixture => mixture?.Share ?? 1)];
+        return new BatchLabels(own)
+        {
+            Mixed = (LabelTensor.Of(samples.Labels, others, device), AlignedTensor.Of(shares, [shares.Length], device)),
+        };
+    }
+}
+
+/// <summary>Labels of a batch.</summary>
+/// <param name="Own">Of its samples, see <see cref="LabelTensor"/>; of mixtures the class that has the larger part.</param>
+internal readonly record struct BatchLabels(Tensor Own)
+{
+    /// <summary>
+    /// Labels of the other parts of mixtures, and the share of each sample's own label, 0.5 to 1; null where nothing is mixed.
+    /// </summary>
+    public (Tensor Others, Tensor Shares)? Mixed { get; init; }
 }

@@ -30,6 +30,32 @@ internal abstract class LabelLoss
     /// <summary>The mean over a batch.</summary>
     public abstract Tensor Of(Tensor outputs, Tensor labels);
 
+    /// <summary>The mean over a batch of which samples may be mixed.</summary>
+    public Tensor Of(Tensor outputs, BatchLabels labels) => labels.Mixed is not var (others, shares)
+        ? Of(outputs, labels.Own)
+        : OfMixed(outputs, labels.Own, others, shares);
+
+    /// <summary>The mean where each sample has one class by a share and another by the rest.</summary>
+    protected virtual Tensor OfMixed(Tensor outputs, Tensor labels, Tensor others, Tensor shares)
+        => throw new NotSupportedException($"{GetType().Name} is not for mixtures of samples.");
+
+    /// <summary>
+    /// A loss that is linear in the label's probabilities: of a mixture it is the mixture of the losses, and so is the weight that it
+    /// counts by.
+    /// </summary>
+    private abstract class OfOneClass : LabelLoss
+    {
+        /// <summary>The loss of each sample, weighted, and its weight; null where all weigh 1.</summary>
+        protected abstract (Tensor Losses, Tensor? Weights) Each(Tensor outputs, Tensor labels);
+
+        protected override Tensor OfMixed(Tensor outputs, Tensor labels, Tensor others, Tensor shares)
+        {
+            var ((own, ownWeights), (other, otherWeights)) = (Each(outputs, labels), Each(outputs, others));
+            var losses = shares * own + (1 - shares) * other;
+            return ownWeights is null ? losses.mean() : losses.sum() / (shares * ownWeights + (1 - shares) * otherWeights!).sum();
+        }
+    }
+
     /// <summary>See <see cref="BoxLoss"/>.</summary>
     private sealed class OfBoxes(BoxLoss loss) : LabelLoss
     {
@@ -58,25 +84,38 @@ internal abstract class LabelLoss
             device: outputs.device);
 
     /// <summary>Cross entropy of softmax(outputs) with the classes; the weighted mean over the batch where classes have weights.</summary>
-    private sealed class OfClasses(double smoothing, float[]? weights) : LabelLoss
+    private sealed class OfClasses(double smoothing, float[]? weights) : OfOneClass
     {
         public override Tensor Of(Tensor outputs, Tensor labels) => functional.cross_entropy(
             outputs, labels, weight: weights is null ? null : Of(weights, outputs), label_smoothing: smoothing);
+
+        protected override (Tensor Losses, Tensor? Weights) Each(Tensor outputs, Tensor labels)
+        {
+            var ofClasses = weights is null ? null : Of(weights, outputs);
+            return (functional.cross_entropy(outputs, labels, ofClasses, reduction: Reduction.None, label_smoothing: smoothing),
+                ofClasses?.index_select(0, labels));
+        }
     }
 
     /// <summary>
     /// Focal loss, -(1 - p)^focus log p of the label's probability p (Lin et al., arXiv 1708.02002): what is decided well already counts
     /// little. With weights of classes the weighted mean, as for cross entropy.
     /// </summary>
-    private sealed class OfHardClasses(double focus, float[]? weights) : LabelLoss
+    private sealed class OfHardClasses(double focus, float[]? weights) : OfOneClass
     {
         public override Tensor Of(Tensor outputs, Tensor labels)
         {
+            var (losses, ofSamples) = Each(outputs, labels);
+            return ofSamples is null ? losses.mean() : losses.sum() / ofSamples.sum();
+        }
+
+        protected override (Tensor Losses, Tensor? Weights) Each(Tensor outputs, Tensor labels)
+        {
             var logarithm = functional.log_softmax(outputs, 1).gather(1, labels.unsqueeze(1)).squeeze(1);
             var losses = -(-logarithm.expm1()).clamp_min(SmallestDoubt).pow(focus) * logarithm;
-            if (weights is null) return losses.mean();
+            if (weights is null) return (losses, null);
             var ofSamples = Of(weights, outputs).index_select(0, labels);
-            return (losses * ofSamples).sum() / ofSamples.sum();
+            return (losses * ofSamples, ofSamples);
         }
     }
 

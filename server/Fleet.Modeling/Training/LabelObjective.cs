@@ -15,5 +15,5 @@ internal sealed class LabelObjective(LabelLoss loss) : IObjective
 
     /// <inheritdoc/>
     public Tensor Loss(Network network, Batches batches, StepAt at, DisposeScope scope, CancellationToken cancellationToken)
-        => loss.Of(network.forward(batches.Inputs(at.Indices, at.Epoch)), batches.Labels(at.Indices));
+        => loss.Of(network.forward(batches.Inputs(at.Indices, at.Epoch)), batches.Labels(at.Indices, at.Epoch));
 }

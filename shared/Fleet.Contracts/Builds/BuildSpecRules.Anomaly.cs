@@ -36,7 +36,8 @@ public static partial class BuildSpecRules
                     + $"{string.Join(", ", AnomalyFamilies)}.");
         problems.Require(spec.QuantizationAware is null,
             "quantizationAware is not for data.task 'anomaly': such a student is quantized after training.");
-        problems.Require(spec.Distillation.Training.Augment != true,
-            "distillation.training.augment varies samples, and data.task 'anomaly' learns what they look like as they are; leave it out.");
+        problems.Require(!spec.Distillation.Training.IsVaried(),
+            "distillation.training varies samples (augment, mixup, cutmix, operations, warp), and data.task 'anomaly' learns what they "
+                + "look like as they are; leave it out.");
     }
 }

@@ -103,6 +103,20 @@ public static partial class BuildSpecRules
             $"{key}.focal counts what is sure less, and {key}.labelSmoothing makes nothing sure; leave one of them out.");
     }
 
+    private static void JudgeVariations(string key, TrainingSpec training, ModelTask task, Problems problems)
+    {
+        problems.Require(training.Augment != true || task != ModelTask.Detection,
+            $"{key}.augment moves images but not the boxes in them, and data.task is 'detection'.");
+        problems.Require(training.Operations is null or 0 || task != ModelTask.Detection,
+            $"{key}.operations {training.Operations} turn images but not the boxes in them, and data.task is 'detection'; leave it out.");
+        foreach (var (name, asked) in ((string, bool?)[])[("mixup", training.Mixup), ("cutmix", training.Cutmix)])
+            problems.Require(asked != true || task == ModelTask.Classification,
+                $"{key}.{name} mixes samples of one class each, and data.task is '{Word(task)}'; leave it out.");
+        problems.Require(training.Operations is null or (>= 0 and <= 8),
+            $"{key}.operations {training.Operations} must be within 0..8.");
+        problems.Require(training.Magnitude is null or (>= 1 and <= 10), $"{key}.magnitude {training.Magnitude} must be within 1..10.");
+    }
+
     // Folds say where a training ends.
     private static void JudgeStops(BuildSpec spec, DataSpec data, Problems problems)
     {
@@ -139,8 +153,7 @@ public static partial class BuildSpecRules
         problems.Require(training.HuberDelta is null or (> 0 and <= 1e6),
             $"{key}.huberDelta {training.HuberDelta} must be above 0 and at most 1000000.");
         problems.Require(training.HuberDelta is null || task == ModelTask.Regression, $"{key}.huberDelta is for data.task 'regression'.");
-        problems.Require(training.Augment != true || task != ModelTask.Detection,
-            $"{key}.augment moves images but not the boxes in them, and data.task is 'detection'.");
+        JudgeVariations(key, training, task, problems);
         problems.Require(training.Patience is >= 0 and <= 10_000, $"{key}.patience {training.Patience} must be within 0..10000.");
         problems.OneOf($"{key}.device", training.Device, Devices);
     }

@@ -55,6 +55,36 @@ public sealed record TrainingSpec
     /// </summary>
     public bool? Noise { get; set; }
 
+    /// <summary>
+    /// Half of the images are mixed with another one, value by value, and their labels alike (mixup: Zhang et al., arXiv 1710.09412). A
+    /// teacher is asked about the mixture itself. For images of one class each; absent: they are not.
+    /// </summary>
+    public bool? Mixup { get; init; }
+
+    /// <summary>
+    /// Half of the images get a rectangle of another one, and its label by the rectangle's share of the area (CutMix: Yun et al., arXiv
+    /// 1905.04899). A teacher is asked about the mixture itself. For images of one class each; absent: they do not.
+    /// </summary>
+    public bool? Cutmix { get; init; }
+
+    /// <summary>
+    /// Operations that every image goes through, 0 to 8, drawn from turns, shears, shifts and changes of contrast, brightness, sharpness
+    /// and colour (RandAugment: Cubuk et al., arXiv 1909.13719); absent: of images of one class each one is tried as well, where
+    /// <see cref="Augment"/> is absent too.
+    /// </summary>
+    public int? Operations { get; init; }
+
+    /// <summary>How strong <see cref="Operations"/> are, 1 to 10; absent: 3.</summary>
+    public int? Magnitude { get; init; }
+
+    /// <summary>
+    /// Series run faster here and slower there, smoothly (time warping: Um et al., arXiv 1706.00527); absent: they do not.
+    /// </summary>
+    public bool? Warp { get; init; }
+
+    /// <summary>True where samples are not learned from as they are.</summary>
+    public bool IsVaried() => Augment == true || Mixup == true || Cutmix == true || Operations > 0 || Warp == true;
+
     /// <summary>Share of every label that is spread over all classes, 0 to 1 (Szegedy et al., arXiv 1512.00567).</summary>
     public double LabelSmoothing { get; init; }
 

@@ -18,7 +18,7 @@ public sealed class TeacherOutputsTests : IDisposable
 
     private static readonly SampleSet Training = new(
         [.. Enumerable.Range(0, 150 * 4).Select(i => (float)Math.Sin(i))], [1, 4], new long[150]);
-    private static readonly Augmentation Views = new(Enabled: true, Mirror: true, Seed: 5);
+    private static readonly Augmentation Views = new(Enabled: true, Mirror: true, Seed: 5) { Mixup = true, Warp = true };
 
     // Answers with what it was asked: the logits are the first two values, the feature is all four.
     private sealed class Echo(string path) : ITeacherModel
@@ -65,7 +65,7 @@ public sealed class TeacherOutputsTests : IDisposable
         var seen = new float[4];
         for (var i = 0; i < samples.Length; i++)
         {
-            Views.Write(Training.Sample(samples[i]), [1, 4], seen, samples[i], view);
+            Views.Write(Training, samples[i], view, seen);
             Assert.Equal(seen, answers.Features["hidden"][i].data<float>().ToArray());
             Assert.Equal(seen[..2], answers.Outputs[i].data<float>().ToArray());
         }

@@ -33,8 +33,8 @@ public sealed class CheckpointTests : IDisposable
         using var cancel = new CancellationTokenSource();
         var training = Noise(96, 1);
         using var network = new Network(Families.Student("conv1d", 4, [2, 16], new Classifier(3)), Normalization.Measure(training), 1);
-        var phase = new TrainingPhase(
-            "teacher", new TrainingSpec { Epochs = 5, BatchSize = 16, LearningRate = 1e-2, Augment = true }, 7, Checkpoint: checkpoint);
+        var spec = new TrainingSpec { Epochs = 5, BatchSize = 16, LearningRate = 1e-2, Augment = true, Mixup = true, Warp = true };
+        var phase = new TrainingPhase("teacher", spec, 7, Checkpoint: checkpoint);
         var epochs = TrainingLoop.Run(
             network, training, Noise(48, 2), phase, new Progress(new StopAfter(cancel, stopAfter), "step", 0, 1), cancel.Token);
         return (network.Outputs(Noise(8, 3), CancellationToken.None), epochs);

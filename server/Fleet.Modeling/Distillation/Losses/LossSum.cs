@@ -81,7 +81,7 @@ internal sealed class LossSum : IDisposable
     /// <param name="labels">Labels of the batch.</param>
     /// <param name="samples">Which training samples these are.</param>
     /// <param name="step">Number of the step.</param>
-    public Tensor Of(Tensor outputs, FeatureTap tap, TeacherAnswers teacher, Tensor labels, IReadOnlyList<int> samples, long step)
+    public Tensor Of(Tensor outputs, FeatureTap tap, TeacherAnswers teacher, BatchLabels labels, IReadOnlyList<int> samples, long step)
     {
         Tensor OfStudent(string name) => name == _answer ? outputs : tap[name];
         Tensor OfTeacher(string name) => name == _answer ? teacher.Outputs : teacher.Features[name];
@@ -89,7 +89,7 @@ internal sealed class LossSum : IDisposable
         void Add(Tensor loss, double weight) => sum = sum is null ? loss * weight : sum + loss * weight;
         foreach (var (loss, weight, pairs) in _losses)
         {
-            Add(loss.Of(new LossInputs(outputs, teacher.Outputs, labels)
+            Add(loss.Of(new LossInputs(outputs, teacher.Outputs, labels.Own)
             {
                 Pairs = [.. pairs.Select(pair => (OfStudent(pair.Student), OfTeacher(pair.Teacher)))],
                 Samples = samples,

@@ -107,9 +107,11 @@ public sealed record SampleCounts(int Training, int Validation, int Test)
 
 /// <summary>Variations of samples that were tried, by the loss on samples held out of the training ones.</summary>
 /// <param name="Name">What is done to samples; <c>none</c> for nothing.</param>
-/// <param name="Loss">Mean loss.</param>
+/// <param name="Loss">
+/// Mean loss; of what was tried on top of another, the loss of that and the difference from it once both are as sure as suits them.
+/// </param>
 /// <param name="Difference">By how much it is above that of the first that was tried.</param>
-/// <param name="Error">Standard error of the difference.</param>
+/// <param name="Error">Standard error of the difference, or of that from what it was tried on top of.</param>
 /// <param name="Used">True for the one that networks are trained with.</param>
 public sealed record AugmentationTrial(string Name, double Loss, double Difference, double Error, bool Used);
 

@@ -32,6 +32,54 @@ public sealed class AugmentationTrialsTests
         Assert.Equal(anywhere, spec.Rotate);
     }
 
+    [Fact]
+    public void Images_go_through_an_operation_only_where_that_helps()
+    {
+        // Class 1 is brighter than class 0 and like it else: changed contrasts and brightness teach nonsense.
+        var random = new Random(4);
+        SampleSet Set(int samples) => new(
+            [.. Enumerable.Range(0, samples * 64).Select(at => (at / 64 % 2 == 0 ? 1 : 1.3f) * (at % 64 / 20 + random.NextSingle()))],
+            [1, 8, 8], [.. Enumerable.Range(0, samples).Select(sample => (long)(sample % 2))]);
+        var data = new DataSet(Set(48), Set(6), Set(20), ["a", "b"]);
+        IReadOnlyList<AugmentationTrial> Tried(TrainingSpec asked) => AugmentationTrials.Run(
+            asked, Families.Student("cnn", 4, [1, 8, 8], new Classifier(2)), data, Normalization.Measure(data.Training), seed: 1,
+            new Progress(new IgnoredProgress(), "", 0, 1), TestContext.Current.CancellationToken);
+        var trials = Tried(new TrainingSpec());
+        Assert.Equal(["none", "moved", "moved and mirrored"], trials.Take(3).Select(trial => trial.Name));
+        var used = Assert.Single(trials, trial => trial.Used);
+        Assert.Equal(used.Name == "none" ? "an operation" : $"{used.Name}, an operation", Assert.Single(trials.Skip(3)).Name);
+        Assert.True(trials[3].Loss > used.Loss + trials[3].Error);
+        Assert.Null(AugmentationTrials.With(new TrainingSpec(), data.Training, trials).Operations);
+        Assert.Equal(1, AugmentationTrials.With(
+            new TrainingSpec(), data.Training, [.. trials.Select((trial, number) => trial with { Used = number == 3 })]).Operations);
+    }
+
+    [Theory]
+    [InlineData(1, 0.5f, false)] // as right, and less sure
+    [InlineData(1.2f, 0.5f, true)] // more right, and less sure
+    [InlineData(0.9f, 2, false)] // less right, and surer
+    public void What_is_added_is_judged_by_how_right_it_is_not_by_how_sure(float right, float sure, bool isUsed)
+    {
+        long[] labels = [.. Enumerable.Range(0, 40).Select(sample => (long)(sample % 2))];
+        // Clear logits for three samples of four, unclear ones for the fourth.
+        VariationTrial Trial(string name, float right, float sure) => new((name, new TrainingSpec()), [
+            new HeldOutAnswers(
+                [
+                    .. Enumerable.Range(0, 80).Select(at => sure * (at / 2 % 8 < 6 ? 2 : -1) * (at / 2 % 8 < 6 ? right : 1 / right)
+                        * (at % 2 == labels[at / 2] ? 1 : -1)),
+                ],
+                new ClassLabels(labels), new ClassLabels(labels)),
+        ]);
+        var lines = VariationTrial.Judge([Trial("none", 1, 0.1f), Trial("moved", 1, 1)], way =>
+        {
+            Assert.Equal("moved", way.Name);
+            return [Trial("moved, more", right, sure)];
+        });
+        Assert.Equal(isUsed ? "moved, more" : "moved", Assert.Single(lines, line => line.Used).Name);
+        Assert.Equal(lines.Min(line => line.Loss), lines.Single(line => line.Used).Loss);
+        Assert.Equal(lines[2].Loss - lines[0].Loss, lines[2].Difference, 1e-6);
+    }
+
     [Theory]
     [InlineData(null, null, 3)]
     [InlineData(true, null, 2)]
@@ -43,7 +91,8 @@ public sealed class AugmentationTrialsTests
     {
         var spec = new TrainingSpec { Augment = augment, Mirror = mirror };
         var images = new SampleSet(new float[4 * 16], [1, 4, 4], new long[] { 0, 1, 0, 1 });
-        Assert.Equal(open > 1, AugmentationTrials.IsOpen(spec, images));
+        Assert.Equal(open > 1 || augment is null, AugmentationTrials.IsOpen(spec, images));
+        Assert.Equal(open, AugmentationTrials.Candidates(spec, images).Length);
         if (open > 1) return;
         var said = AugmentationTrials.With(spec, images, []);
         Assert.Equal(augment, said.Augment);

@@ -44,6 +44,7 @@ namespace Fleet.Contracts;
         typeof(ListConverter<InputShape>), typeof(ListConverter<LayerReport>), typeof(ListConverter<LayerInspection>),
         typeof(ListConverter<InferenceStats>), typeof(ListConverter<LossSpec>), typeof(ListConverter<MetricValue>),
         typeof(ListConverter<MetricInterval>),
+        typeof(ListConverter<OrderedTiming>), typeof(ListConverter<ReportedTiming>), typeof(ListConverter<TimedFile>),
         typeof(ListConverter<OrderedRelease>), typeof(ListConverter<ProcessorProof>), typeof(ListConverter<ReleaseKey>),
         typeof(ListConverter<ReleaseView>), typeof(ListConverter<ReportedModel>), typeof(ListConverter<RolloutExclusion>),
         typeof(ListConverter<RolloutView>), typeof(ListConverter<SessionView>), typeof(ListConverter<StatementSubject>),
@@ -126,6 +127,8 @@ namespace Fleet.Contracts;
 [JsonSerializable(typeof(ProgressRequest))]
 [JsonSerializable(typeof(CompleteRequest))]
 [JsonSerializable(typeof(FailRequest))]
+[JsonSerializable(typeof(TimingRequest))]
+[JsonSerializable(typeof(TimingView))]
 [JsonSerializable(typeof(CreateReleaseRequest))]
 [JsonSerializable(typeof(IReadOnlyList<ReleaseView>))]
 [JsonSerializable(typeof(RolloutPlan))]

@@ -24,6 +24,12 @@ public static class Limits
     /// <summary>Withdrawn releases that one order names.</summary>
     public const int WithdrawnPerOrder = 32;
 
+    /// <summary>Files that one order has timed.</summary>
+    public const int TimingsPerOrder = 4;
+
+    /// <summary>Bytes of a file that a device times for a build, and of the samples it is run on.</summary>
+    public const long TimedFileBytes = 8 * 1024 * 1024;
+
     /// <summary>Bytes of the signed part of a root.</summary>
     public const int RootBytes = 16 * 1024;
 

@@ -31,6 +31,7 @@ namespace Fleet.Contracts;
         typeof(ListConverter<Assignment>), typeof(ListConverter<DsseEnvelope>), typeof(ListConverter<DsseSignature>),
         typeof(ListConverter<HardwareProfile>), typeof(ListConverter<InferenceStats>), typeof(ListConverter<MetricValue>),
         typeof(ListConverter<ModelResource>), typeof(ListConverter<OrderedRelease>), typeof(ListConverter<ReleaseKey>),
+        typeof(ListConverter<OrderedTiming>), typeof(ListConverter<ReportedTiming>),
         typeof(ListConverter<ReportedModel>), typeof(ListConverter<StatementSubject>), typeof(ListConverter<TensorDescription>),
         typeof(ListConverter<Threshold>), typeof(ListConverter<ValueStats>), typeof(ListConverter<Variant>),
         typeof(ListConverter<VariantTime>),
@@ -50,6 +51,7 @@ namespace Fleet.Contracts;
 [JsonSerializable(typeof(SigstoreBundle))]
 [JsonSerializable(typeof(TrustRoot))]
 [JsonSerializable(typeof(DeviceOrder))]
+[JsonSerializable(typeof(TimedFile))]
 [JsonSerializable(typeof(HardwareProfile))]
 [JsonSerializable(typeof(LatencySummary))]
 [JsonSerializable(typeof(MetricValue))]
@@ -64,6 +66,7 @@ namespace Fleet.Contracts;
 [JsonSerializable(typeof(ApiProblem))]
 [JsonSerializable(typeof(InputForm))]
 [JsonSerializable(typeof(IReadOnlyList<string>))]
+[JsonSerializable(typeof(IReadOnlyList<ReportedTiming>))]
 public sealed partial class WireJson : JsonSerializerContext
 {
     /// <summary>The same, refusing keys it does not know.</summary>

@@ -25,6 +25,14 @@ internal sealed partial class DeploymentRun(
     /// <summary>Held by the one deployment that is in a phase which takes turns.</summary>
     private readonly SemaphoreSlim _turn = new(1, 1);
 
+    private int _running;
+
+    /// <summary>A deployment begins: whatever else uses this device for measuring should end.</summary>
+    public event Action? Began;
+
+    /// <summary>True while a deployment is on its way.</summary>
+    public bool IsRunning => Volatile.Read(ref _running) > 0;
+
     /// <inheritdoc/>
     public void Dispose() => _turn.Dispose();
 
@@ -50,8 +58,10 @@ internal sealed partial class DeploymentRun(
             }),
         ];
         var (phase, hasTurn) = (attempts[0].Journal.Last!.Phase, false);
+        Interlocked.Increment(ref _running);
         try
         {
+            Began?.Invoke();
             while (!Lifecycle.IsFinal(phase))
             {
                 // Before the journal names the phase: one that only waits for its turn is not blamed for what another does.
@@ -64,6 +74,7 @@ internal sealed partial class DeploymentRun(
         }
         finally
         {
+            Interlocked.Decrement(ref _running);
             if (hasTurn) _turn.Release();
         }
         report.Send();

@@ -16,8 +16,8 @@ namespace Fleet.Agent.Deployment;
 /// any restart, so that only the newest ever waits.
 /// </summary>
 internal sealed class StateReport(
-    Journals journals, DesiredFile desired, OrderGate gate, DeviceCredentials credentials, DeviceFacts facts, Outbox outbox,
-    WrittenReports written, DeploymentOptions options, TimeProvider time)
+    Journals journals, DesiredFile desired, OrderGate gate, OrderedTimings timings, DeviceCredentials credentials, DeviceFacts facts,
+    Outbox outbox, WrittenReports written, DeploymentOptions options, TimeProvider time)
 {
     private readonly ConcurrentDictionary<string, (long Bytes, long ReportedAt)> _downloaded = new(StringComparer.Ordinal);
 
@@ -56,6 +56,7 @@ internal sealed class StateReport(
         Facts = facts,
         Trust = gate.Report(),
         ReportNumber = written.Newest,
+        Timings = timings.Answers,
         Models = [.. journals.All.Values.Where(journal => journal.Last is not null).Select(journal => Of(journal, revision))],
     };
 
@@ -111,7 +112,7 @@ internal sealed class StateReport(
     {
         var bytes = JsonSerializer.SerializeToUtf8Bytes(state, WireJson.Default.ReportedState);
         if (bytes.Length > Limits.ReportedStateBytes && state.Models.Any(model => model.Times is not null))
-            return Fit(state with { Models = [.. state.Models.Select(model => model with { Times = null })] });
+            return Fit(state with { Timings = [], Models = [.. state.Models.Select(model => model with { Times = null })] });
         for (var length = 500; bytes.Length > Limits.ReportedStateBytes && length > 0; length /= 2)
         {
             state = state with { Models = [.. state.Models.Select(model => model with { Detail = Shortened(model.Detail, length) })] };

@@ -26,6 +26,9 @@ internal sealed record DataFolder(string Root)
     /// <summary>Releases that were withdrawn.</summary>
     public string Withdrawn => Path.Combine(Root, "withdrawn.json");
 
+    /// <summary>What came of files that were timed for builds.</summary>
+    public string Timings => Path.Combine(Root, "timings.json");
+
     /// <summary>One journal per model.</summary>
     public string Journals => Path.Combine(Root, "journal");
 

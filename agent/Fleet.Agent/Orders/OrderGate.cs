@@ -11,7 +11,8 @@ namespace Fleet.Agent.Orders;
 /// change is signed by keys that its root names. What is refused is reported, and what serves goes on serving.
 /// </summary>
 internal sealed partial class OrderGate(
-    DeviceCredentials credentials, DesiredFile accepted, DesiredSlot slot, TrustedTime trusted, ILogger<OrderGate> logger)
+    DeviceCredentials credentials, DesiredFile accepted, DesiredSlot slot, OrderedTimings timings, TrustedTime trusted,
+    ILogger<OrderGate> logger)
 {
     private readonly Lock _lock = new();
     private volatile OrderVerdict? _refused;
@@ -87,6 +88,8 @@ internal sealed partial class OrderGate(
         // Kept beside the address in use, which the server leaves when it is ready.
         if (credentials.Identity.Announced(order.Address).Next != credentials.Identity.Next)
             credentials.Change(identity => identity.Announced(order.Address));
+        // Under a root that has expired nothing new is run, not even to time it.
+        timings.Set(trustedRoot.ExpiresAt > trusted.Latest() ? order.Timings : null);
         return null;
     }
 

@@ -11,6 +11,7 @@ using Fleet.Agent.Orders;
 using Fleet.Agent.Settings;
 using Fleet.Agent.Shelf;
 using Fleet.Agent.Telemetry;
+using Fleet.Agent.Timing;
 using Fleet.Agent.Validation;
 using Fleet.Platform;
 using Microsoft.Extensions.Configuration;
@@ -92,7 +93,7 @@ internal static class AgentHost
             .AddSingleton(new ResourceReader(folder.Root))
             .AddSingleton<ArtifactShelf>().AddSingleton<CarriedArtifacts>().AddSingleton<ArtifactDownload>().AddSingleton<BundleFolder>()
             .AddSingleton<InferenceHost>().AddSingleton<ValidationRunner>()
-            .AddSingleton<DesiredSlot>().AddSingleton<DesiredFile>().AddSingleton<OrderGate>()
+            .AddSingleton<DesiredSlot>().AddSingleton<DesiredFile>().AddSingleton<OrderedTimings>().AddSingleton<OrderGate>()
             .AddSingleton<DesiredInbox>().AddSingleton<Outbox>().AddSingleton<WrittenReports>().AddSingleton<WithdrawnReleases>()
             .AddSingleton<Journals>().AddSingleton<StateReport>()
             .AddSingleton<Serving>().AddSingleton<DeploymentRun>()
@@ -108,6 +109,7 @@ internal static class AgentHost
         {
             builder.Services
                 .AddHostedService<ServerLink>()
+                .AddHostedService<TimingBench>()
                 .AddHostedService<TelemetrySampler>()
                 .AddHostedService<CertificateRenewal>();
         }

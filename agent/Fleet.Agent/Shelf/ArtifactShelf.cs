@@ -8,6 +8,8 @@ namespace Fleet.Agent.Shelf;
 /// <summary>Verified artifacts by digest, and the staging files of those being fetched.</summary>
 internal sealed class ArtifactShelf(DataFolder folder)
 {
+    private volatile HashSet<string> _lent = [];
+
     /// <summary>Path of a verified artifact.</summary>
     public string PathOf(ArtifactReference artifact) => Path.Combine(folder.Shelf, artifact.Sha256);
 
@@ -47,12 +49,15 @@ internal sealed class ArtifactShelf(DataFolder folder)
     /// <summary>Moves a staging file onto the shelf, once it is flushed and has the right digest.</summary>
     public void Accept(ArtifactReference artifact) => DurableFile.MoveIntoPlace(StagingPathOf(artifact), PathOf(artifact));
 
-    /// <summary>Removes everything whose digest is not among <paramref name="kept"/>, half-fetched files included.</summary>
+    /// <summary>Digests that are kept though no journal names them, in place of those that were so far.</summary>
+    public void Lend(params IEnumerable<string> digests) => _lent = digests.ToHashSet(StringComparer.Ordinal);
+
+    /// <summary>Removes everything whose digest is neither among <paramref name="kept"/> nor lent, half-fetched files included.</summary>
     public void Collect(IReadOnlySet<string> kept)
     {
         foreach (var path in Directory.EnumerateFiles(folder.Shelf).Concat(Directory.EnumerateFiles(folder.Staging)))
         {
-            if (!kept.Contains(Path.GetFileName(path))) File.Delete(path);
+            if (Path.GetFileName(path) is var digest && !kept.Contains(digest) && !_lent.Contains(digest)) File.Delete(path);
         }
     }
 }

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Text.Json;
 using Fleet.Agent.Children;
 using Fleet.Contracts;
+using Fleet.Contracts.Devices;
 using Fleet.Contracts.DeviceValidation;
 using Fleet.Contracts.Releases;
 using Fleet.Contracts.State;
@@ -18,29 +19,55 @@ namespace Fleet.Agent.Validation;
 /// </summary>
 internal sealed partial class ValidationRunner(ValidationOptions options, TimeProvider time, ILogger<ValidationRunner> logger)
 {
+    /// <summary>What a model may take that is only timed: it is small, and does not keep what serves waiting.</summary>
+    private static readonly ValidationGate TimingGate = new()
+    {
+        Deadline = TimeSpan.FromSeconds(30),
+        MaximumMemoryBytes = 256 * 1024 * 1024,
+    };
+
     /// <summary>Validates one variant of <paramref name="manifest"/> whose file is <paramref name="modelPath"/>.</summary>
     public async Task<ValidationOutcome> RunAsync(
         string modelPath, string validationSetPath, Variant variant, ReleaseManifest manifest, CancellationToken cancellationToken)
     {
-        var name = $"{manifest.Model} {manifest.Version} {variant.Id}";
-        using var child = Process.Start(ChildProgram.StartInfo("validate"))
-            ?? throw new InvalidOperationException($"{ChildProgram.Path} could not be started.");
         var request = new ValidationRequest(
             modelPath, validationSetPath, variant.Runtime, manifest.Outputs, variant.Gate.MaximumMemoryBytes,
             Task: manifest.Task, Detection: manifest.Detection, LabelUnit: variant.Expected.Find(Metric.RootMeanSquareError.Name)?.Unit);
+        return await RunAsync(
+            $"{manifest.Model} {manifest.Version} {variant.Id}", request, variant.Gate, ProcessPriorityClass.Normal, cancellationToken);
+    }
+
+    /// <summary>Times a model that is not to serve, at a lower priority than what does.</summary>
+    /// <param name="name">What it is, for the sentences.</param>
+    /// <param name="modelPath">Its file.</param>
+    /// <param name="samplesPath">What it is run on; labels are not needed.</param>
+    /// <param name="runtime">What its session is created with.</param>
+    /// <param name="cancellationToken">Ends the child.</param>
+    public Task<ValidationOutcome> TimeAsync(
+        string name, string modelPath, string samplesPath, RuntimeSettings runtime, CancellationToken cancellationToken) => RunAsync(
+            name, new ValidationRequest(modelPath, samplesPath, runtime, [], TimingGate.MaximumMemoryBytes), TimingGate,
+            ProcessPriorityClass.BelowNormal, cancellationToken);
+
+    private async Task<ValidationOutcome> RunAsync(
+        string name, ValidationRequest request, ValidationGate gate, ProcessPriorityClass priority, CancellationToken cancellationToken)
+    {
+        using var child = Process.Start(ChildProgram.StartInfo("validate"))
+            ?? throw new InvalidOperationException($"{ChildProgram.Path} could not be started.");
+        // Before it has threads: on Linux they take over what the first one has.
+        if (priority != ProcessPriorityClass.Normal) child.PriorityClass = priority;
         var answer = ConverseAsync(child, request);
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var memory = WatchMemoryAsync(child.Id, variant.Gate.MaximumMemoryBytes, ended.Token);
-        var deadline = Task.Delay(variant.Gate.Deadline, time, ended.Token);
+        var memory = WatchMemoryAsync(child.Id, gate.MaximumMemoryBytes, ended.Token);
+        var deadline = Task.Delay(gate.Deadline, time, ended.Token);
 
         var first = await Task.WhenAny(answer, memory, deadline);
         await ended.CancelAsync();
         if (first != answer) child.Kill();
         var reply = await answer;
         cancellationToken.ThrowIfCancellationRequested();
-        var outcome = OutcomeOf(name, variant.Gate, reply, new ChildExit(child.ExitCode), timedOut: first == deadline, await memory);
+        var outcome = OutcomeOf(name, gate, reply, new ChildExit(child.ExitCode), timedOut: first == deadline, await memory);
         LogOutcome(name, outcome.Failure, outcome.Detail);
-        return outcome with { Detail = Limits.Detail(outcome.Detail) };
+        return outcome with { Detail = Limits.Detail(outcome.Detail), ProcessorTime = reply?.ProcessorTime ?? default };
     }
 
     /// <summary>What it means that a validation ended like this. Pure.</summary>

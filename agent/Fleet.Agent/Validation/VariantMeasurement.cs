@@ -21,8 +21,9 @@ internal static class VariantMeasurement
     private static readonly TimeSpan WarmUpTime = TimeSpan.FromSeconds(2), RepeatTime = TimeSpan.FromSeconds(10);
 
     /// <summary>Measures a variant.</summary>
+    /// <returns>Its scores, and the processor time of one run, all threads together and judging included.</returns>
     /// <exception cref="ModelRefusedException">It does not run on the samples, or its outputs cannot be judged by its task.</exception>
-    public static Scores Run(OnnxSession session, ValidationSamples samples, VariantJudge judge)
+    public static (Scores Scores, TimeSpan ProcessorTime) Run(OnnxSession session, ValidationSamples samples, VariantJudge judge)
     {
         try
         {
@@ -32,6 +33,7 @@ internal static class VariantMeasurement
                 session.Run(samples.Names, samples.Tensors, judge.Outputs).Dispose();
 
             start = Stopwatch.GetTimestamp();
+            var before = Environment.CpuUsage.TotalTime;
             var latencies = new List<TimeSpan>();
             for (var first = 0; first < samples.Count; first += samples.Batch)
             {
@@ -40,12 +42,13 @@ internal static class VariantMeasurement
             }
             for (var next = 0; latencies.Count < WantedRuns && Stopwatch.GetElapsedTime(start) < RepeatTime; next += samples.Batch)
                 Timed(session, samples, judge, next % samples.Count, latencies).Dispose();
+            var processor = (Environment.CpuUsage.TotalTime - before) / latencies.Count;
 
             latencies.Sort();
-            return judge.Scores() with
+            return (judge.Scores() with
             {
                 Latency = new LatencySummary(Percentile(latencies, 0.50), Percentile(latencies, 0.95), Percentile(latencies, 0.99)),
-            };
+            }, processor);
         }
         catch (OnnxRuntimeException e)
         {

@@ -5,7 +5,7 @@ namespace Fleet.Server.Artifacts;
 /// <summary>Says who may fetch what: the room of releases, which this one must not know.</summary>
 internal interface IArtifactAccess
 {
-    /// <summary>What the device needs the artifact for; null when no release that it is assigned names it.</summary>
+    /// <summary>What the device needs the artifact for; null when nothing that it is told names it.</summary>
     Task<ArtifactUse?> UseOfAsync(DeviceId device, string sha256, CancellationToken cancellationToken);
 }
 
@@ -13,4 +13,8 @@ internal interface IArtifactAccess
 /// <param name="Model">The model whose release names it.</param>
 /// <param name="Version">Number of that release.</param>
 /// <param name="Rollout">The rollout that assigned it; null for none.</param>
-internal sealed record ArtifactUse(string Model, int Version, string? Rollout);
+internal sealed record ArtifactUse(string Model, int Version, string? Rollout)
+{
+    /// <summary>It is timed for a build, and of no release.</summary>
+    public static readonly ArtifactUse Timing = new("", 0, null);
+}

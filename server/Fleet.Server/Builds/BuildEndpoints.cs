@@ -3,6 +3,7 @@ using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Http;
 using Fleet.Server.Artifacts;
+using Fleet.Server.Devices;
 using Fleet.Server.Http;
 using Fleet.Server.Storage;
 
@@ -65,6 +66,8 @@ internal static class BuildEndpoints
                 : sent.Problem!.ToResult();
         }).WithMetadata(new Routine(StatusCodes.Status200OK)).Takes<ProgressRequest>()
             .Tells<BuildView>("AdvanceBuild", "Tells how far a leased build is, and keeps its lease.");
+        worker.MapPost("/builds/{id}/timings", TimeAsync).WithMetadata(new Routine(StatusCodes.Status200OK)).Takes<TimingRequest>()
+            .Tells<TimingView>("TimeFiles", "Has the device that the spec of a leased build names time files, or tells how far it is.");
         worker.MapPost(
             "/builds/{id}/complete", async (string id, HttpRequest request, BuildQueue queue, CancellationToken cancellationToken) =>
         {
@@ -80,12 +83,27 @@ internal static class BuildEndpoints
         }).Takes<FailRequest>().Tells<BuildView>("FailBuild", "Ends a leased build with what went wrong.");
     }
 
-    private static async Task<IResult> SubmitAsync(HttpRequest request, BuildQueue queue, CancellationToken cancellationToken)
+    private static async Task<IResult> SubmitAsync(
+        HttpRequest request, Caller caller, BuildQueue queue, IFleetStore store, CancellationToken cancellationToken)
     {
         var spec = await RequestBody.ReadAsync(request, FleetJson.Strict.BuildSpec, cancellationToken);
-        return spec.Value is null
-            ? spec.Problem!.ToResult()
-            : ViewOf(await queue.SubmitAsync(spec.Value, cancellationToken), StatusCodes.Status201Created);
+        if (spec.Value is null) return spec.Problem!.ToResult();
+        // Whose device it is is asked once, here: a worker asks for whoever submitted the build.
+        if (spec.Value.Student?.Budget?.Device is { } device && await store.DeviceAsync(caller, device, cancellationToken) is null)
+            return Refusal.Invalid("The build spec breaks rules.", $"student.budget.device: There is no device '{device}'.").ToResult();
+        return ViewOf(await queue.SubmitAsync(spec.Value, cancellationToken), StatusCodes.Status201Created);
+    }
+
+    private static async Task<IResult> TimeAsync(
+        string id, HttpRequest request, BuildQueue queue, DeviceTimings timings, CancellationToken cancellationToken)
+    {
+        var sent = await RequestBody.ReadAsync(request, FleetJson.Default.TimingRequest, cancellationToken);
+        if (sent.Value is not { } asked) return sent.Problem!.ToResult();
+        var held = await queue.TimedOnAsync(id, asked, cancellationToken);
+        return held.Value is { } device
+            ? Results.Json(
+                await timings.AskAsync(id, DeviceId.Parse(device), asked.Files, cancellationToken), FleetJson.Default.TimingView)
+            : held.Problem!.ToResult();
     }
 
     private static async Task<IResult> ListAsync(

@@ -41,6 +41,10 @@ internal static class DeviceEndpoints
         .AddSingleton<DeviceBoard>()
         .AddSingleton<IConnectionObserver>(provider => provider.GetRequiredService<DeviceBoard>())
         .AddHostedService(provider => provider.GetRequiredService<DeviceBoard>())
+        .AddDocument("deviceTiming", DeviceJson.Default.DeviceTiming)
+        .AddSingleton<DeviceTimings>()
+        .AddSingleton<IReportedStateObserver>(provider => provider.GetRequiredService<DeviceTimings>())
+        .AddSingleton<IDeviceEnd>(provider => provider.GetRequiredService<DeviceTimings>())
         .AddSingleton<OrderedStates>()
         .AddHostedService<DesiredPublisher>();
 

@@ -12,4 +12,5 @@ namespace Fleet.Server.Devices;
 [JsonSerializable(typeof(ImportedReport))]
 [JsonSerializable(typeof(ReleasedProfile))]
 [JsonSerializable(typeof(AnnouncedMove))]
+[JsonSerializable(typeof(DeviceTiming))]
 internal sealed partial class DeviceJson : JsonSerializerContext;

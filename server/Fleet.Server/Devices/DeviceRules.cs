@@ -52,6 +52,11 @@ internal static class DeviceRules
         if (reported.Models.FirstOrDefault(model => !Names.IsName(model.Model)) is { } unnamed)
             return $"model '{unnamed.Model}' must be {Names.Rule}";
         if (reported.Models.DistinctBy(model => model.Model).Count() != reported.Models.Count) return "it names a model twice";
+        if (reported.Timings is { Count: > Limits.TimingsPerOrder } timings)
+            return $"it tells of {timings.Count} timed files; an order names at most {Limits.TimingsPerOrder}";
+        if (reported.Timings?.FirstOrDefault(timing => timing.Problem?.Length > Limits.DetailLength) is { } wordy)
+            return $"what it says of timed file {Limits.Detail(wordy.Sha256, Limits.NameLength)} is longer than {Limits.DetailLength} "
+                + "characters";
         return reported.Models.Select(ProblemOf).FirstOrDefault(problem => problem is not null)
             ?? (ProblemsOf(reported.Facts) is [var first, ..] ? first : null);
     }

@@ -8,7 +8,7 @@ using Fleet.Server.Storage;
 namespace Fleet.Server.Devices;
 
 /// <summary>What a device should run as it is told: whole, as the store has it at that moment, with an order to it alone.</summary>
-internal sealed class OrderedStates(IFleetStore store, IReleaseEnvelopes releases, FleetKeys keys, SigningClock clock)
+internal sealed class OrderedStates(IFleetStore store, IReleaseEnvelopes releases, FleetKeys keys, SigningClock clock, TimeProvider time)
 {
     /// <summary>
     /// How long a device may take an order. Longer than its trusted time can lie ahead by mistake; what holds orders back for months
@@ -41,6 +41,7 @@ internal sealed class OrderedStates(IFleetStore store, IReleaseEnvelopes release
         var unsigned = OrderOf(device, desired.Revision, assignments) with
         {
             Withdrawn = await WithdrawnAsync(desired, cancellationToken),
+            Timings = await TimingsAsync(device, cancellationToken),
             Address = move?.Document.Address,
             ReportNumber = imported?.Document.Number,
         };
@@ -56,6 +57,10 @@ internal sealed class OrderedStates(IFleetStore store, IReleaseEnvelopes release
             Roots = roots.Count > 0 ? roots : null,
         }, "");
     }
+
+    private async Task<IReadOnlyList<OrderedTiming>?> TimingsAsync(DeviceId device, CancellationToken cancellationToken)
+        => await store.FindAsync<DeviceTiming>(device.Value, cancellationToken) is { Document: var asked }
+            && asked.Open(time.GetUtcNow()).ToList() is { Count: > 0 } open ? open : null;
 
     /// <summary>
     /// What was withdrawn of the device's models: first what it has or had, which it was told of under a revision of its own, then what

@@ -27,8 +27,8 @@ internal static class ApiForms
         else if (type == typeof(ValidationGate)) await TakeAsync(typeof(GateForm));
         else if (type == typeof(StudentWidth))
             schema.OneOf = [new OpenApiSchema { Type = JsonSchemaType.Integer }, new OpenApiSchema { Type = JsonSchemaType.String }];
-        else if (type == typeof(TimeSpan) && context.JsonPropertyInfo?.CustomConverter is MillisecondsConverter)
-            schema.Type = JsonSchemaType.Number;
+        // The one converter of times that there is; where there may be none it is wrapped.
+        else if (type == typeof(TimeSpan) && context.JsonPropertyInfo?.CustomConverter is not null) schema.Type = JsonSchemaType.Number;
         else if (schema.Type is null && schema.Properties is not { Count: > 0 } && IsOurs(type)) schema.Type = JsonSchemaType.String;
 
         async Task TakeAsync(Type form)

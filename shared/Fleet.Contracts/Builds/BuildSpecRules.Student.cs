@@ -1,3 +1,4 @@
+using Fleet.Contracts.Devices;
 using Fleet.Contracts.Tasks;
 
 namespace Fleet.Contracts.Builds;
@@ -35,6 +36,10 @@ public static partial class BuildSpecRules
         problems.Require(spec.Budget?.MaximumLatencyP95 is not { } latency
             || (latency > TimeSpan.Zero && latency <= TimeSpan.FromMinutes(1)),
                 $"student.budget.maximumLatencyP95 {spec.Budget?.MaximumLatencyP95} must be above zero and at most a minute.");
+        problems.Require(spec.Budget?.Device is not { } device || Names.IsName(device),
+            $"student.budget.device '{spec.Budget?.Device}' must be {Names.Rule}.");
+        problems.Require(spec.Budget?.Device is null || spec is { IsSearched: true, Budget.MaximumLatencyP95: not null },
+            $"student.budget.device '{spec.Budget?.Device}' goes with student.family auto and student.budget.maximumLatencyP95.");
     }
 
     private static void JudgeFamily(string key, string family, int? depth, DataSpec data, Problems problems)

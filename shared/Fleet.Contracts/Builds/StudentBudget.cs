@@ -13,4 +13,10 @@ public sealed record StudentBudget
     /// file. <see cref="GateSpec.MaximumLatencyP95"/> holds devices to one.
     /// </summary>
     public TimeSpan? MaximumLatencyP95 { get; init; }
+
+    /// <summary>
+    /// An enrolled device that the worker of a search may have time files, for family <c>auto</c> with <see cref="MaximumLatencyP95"/>.
+    /// Only a worker that is joined to a server can ask it.
+    /// </summary>
+    public string? Device { get; init; }
 }

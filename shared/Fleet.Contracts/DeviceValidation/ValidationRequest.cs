@@ -40,7 +40,9 @@ public sealed record ValidationRequest(
 /// <param name="Scores">What was measured; null when it failed.</param>
 /// <param name="Failure">Why it failed.</param>
 /// <param name="Detail">The failure in a sentence.</param>
-public sealed record ValidationReply(Scores? Scores = null, DeploymentFailure Failure = DeploymentFailure.None, string Detail = "")
+/// <param name="ProcessorTime">Processor time of one inference, all threads together; zero where nothing was timed.</param>
+public sealed record ValidationReply(
+    Scores? Scores = null, DeploymentFailure Failure = DeploymentFailure.None, string Detail = "", TimeSpan ProcessorTime = default)
 {
     /// <summary>Bytes of the line, in either direction.</summary>
     public const int MaximumBytes = 64 * 1024;

@@ -1,4 +1,6 @@
 using Fleet.Contracts.Builds;
+using Fleet.Contracts.State;
+using Fleet.Contracts.Trust;
 
 namespace Fleet.Contracts.Http;
 
@@ -25,3 +27,17 @@ public sealed record CompleteRequest(string LeaseId, BuildReport Report, string 
 
 /// <summary>POST /api/v1/worker/builds/{id}/fail.</summary>
 public sealed record FailRequest(string LeaseId, string Reason);
+
+/// <summary>
+/// POST /api/v1/worker/builds/{id}/timings: has the device that the spec names time files, which were uploaded before. The same request
+/// again asks what came of it.
+/// </summary>
+/// <param name="LeaseId">The lease.</param>
+/// <param name="Files">What is timed, 1 to <see cref="Limits.TimingsPerOrder"/>; other files take the place of an earlier request.</param>
+public sealed record TimingRequest(string LeaseId, IReadOnlyList<TimedFile> Files);
+
+/// <summary>The answer: how far the device is.</summary>
+/// <param name="IsOver">True when nothing more comes.</param>
+/// <param name="Problem">Why nothing more comes though files are missing, in a sentence.</param>
+/// <param name="Timings">What the device has said.</param>
+public sealed record TimingView(bool IsOver, IReadOnlyList<ReportedTiming> Timings, string? Problem = null);

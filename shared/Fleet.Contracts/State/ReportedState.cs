@@ -32,6 +32,12 @@ public sealed record ReportedState
     public long? ReportNumber { get; init; }
 
     /// <summary>
+    /// What came of <see cref="DeviceOrder.Timings"/>, at most <see cref="Limits.TimingsPerOrder"/>. Absent from agents that time nothing
+    /// for builds. Not signed: only the choice of a student rests on it.
+    /// </summary>
+    public IReadOnlyList<ReportedTiming>? Timings { get; init; }
+
+    /// <summary>
     /// The order that <see cref="Revision"/> answers, as the device accepted it. It proves to a server that was restored from an older
     /// backup what that one had ordered. In the first report of each connection and in one that is carried; absent from all others.
     /// </summary>
@@ -96,6 +102,17 @@ public sealed record ReportedModel
 /// <param name="Median">Median time of one inference.</param>
 public sealed record VariantTime(
     string Variant, [property: JsonPropertyName("p50Ms"), JsonConverter(typeof(MillisecondsConverter))] TimeSpan Median);
+
+/// <summary>What a device says of a file that it was ordered to time for a build.</summary>
+/// <param name="Build">The build.</param>
+/// <param name="Sha256">The model file, by digest.</param>
+/// <param name="Latency">Time of one inference; null where it was not timed.</param>
+/// <param name="ProcessorTime">Processor time of one inference, all threads together; null where it was not timed.</param>
+/// <param name="Problem">Why it was not timed, in a sentence; null where it was.</param>
+public sealed record ReportedTiming(
+    string Build, string Sha256, LatencySummary? Latency = null,
+    [property: JsonPropertyName("processorMs"), JsonConverter(typeof(MillisecondsConverter))] TimeSpan? ProcessorTime = null,
+    string? Problem = null);
 
 /// <summary>Whether a device is connected: published on connect, and by its will when the connection breaks.</summary>
 public sealed record Presence(bool Online);

@@ -39,6 +39,11 @@ public sealed record DeviceOrder
     /// </summary>
     public IReadOnlyList<WithdrawnRelease>? Withdrawn { get; init; }
 
+    /// <summary>
+    /// Files that the device times for builds, at most <see cref="Limits.TimingsPerOrder"/>; absent where nobody waits for any.
+    /// </summary>
+    public IReadOnlyList<OrderedTiming>? Timings { get; init; }
+
     /// <summary>Where the server will be: kept beside the address in use, for when that one is silent. Absent where it stays.</summary>
     public ServerAddresses? Address { get; init; }
 

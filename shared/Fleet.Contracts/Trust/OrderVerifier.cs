@@ -56,6 +56,11 @@ public static class OrderVerifier
         if (order.Withdrawn?.Count > Limits.WithdrawnPerOrder)
             return Refuse(
                 OrderFault.Malformed, $"The order withdraws {order.Withdrawn.Count} releases; {Limits.WithdrawnPerOrder} may be.");
+        if (order.Timings?.Count > Limits.TimingsPerOrder)
+            return Refuse(
+                OrderFault.Malformed, $"The order names {order.Timings.Count} files to be timed; {Limits.TimingsPerOrder} may be.");
+        if (order.Timings?.Select(timing => timing.Timed.Problem()).OfType<string>().FirstOrDefault() is { } timing)
+            return Refuse(OrderFault.Malformed, timing);
         if (order.Revision != revision)
             return Refuse(OrderFault.Malformed, $"The order is for revision {order.Revision}, the desired state is {revision}.");
         if (!order.Assignments.ToHashSet().SetEquals(carried))

@@ -65,6 +65,24 @@ public sealed class OrderAttackTests : IDisposable
     }
 
     [Fact]
+    public void Order_that_has_more_timed_than_may_be_or_what_is_no_file_is_refused()
+    {
+        var artifact = new ArtifactReference("a", new string('a', 64), Limits.TimedFileBytes);
+        var timing = new OrderedTiming("build", new TimedFile(artifact, artifact, new RuntimeSettings()), DateTimeOffset.MaxValue);
+        OrderVerdict Of(params IEnumerable<OrderedTiming> timings)
+            => Verify(Signed(_fleet.Order("dev-1", 7, Speech) with { Timings = [.. timings] }));
+        Assert.True(Of(Enumerable.Repeat(timing, Limits.TimingsPerOrder)).Accepted);
+        Assert.Equal(OrderFault.Malformed, Of(Enumerable.Repeat(timing, Limits.TimingsPerOrder + 1)).Fault);
+        foreach (var wrong in (ArtifactReference[])[
+            artifact with { Bytes = Limits.TimedFileBytes + 1 }, artifact with { Bytes = 0 }, artifact with { Sha256 = "../identity.json" },
+        ])
+        {
+            Assert.Equal(OrderFault.Malformed, Of(timing with { Timed = timing.Timed with { Model = wrong } }).Fault);
+            Assert.Equal(OrderFault.Malformed, Of(timing with { Timed = timing.Timed with { Samples = wrong } }).Fault);
+        }
+    }
+
+    [Fact]
     public void Order_to_another_device_is_refused() => Refused(OrderFault.OtherDevice, Signed(_fleet.Order("dev-2", 7, Speech)));
 
     [Fact]

@@ -25,6 +25,9 @@ public sealed partial class FleetFixture : IAsyncLifetime
     /// <summary>The build as the server saw it end.</summary>
     internal BuildView Build { get; private set; } = null!;
 
+    /// <summary>What the one real build measured, and the files it left.</summary>
+    internal BuildReport Report => _report!;
+
     /// <summary>Where the killed worker was when it was killed.</summary>
     internal BuildView AtTheKill { get; private set; } = null!;
 
@@ -183,7 +186,7 @@ public sealed partial class FleetFixture : IAsyncLifetime
         return answer.StatusCode == HttpStatusCode.Conflict ? null : await answer.Content.ReadFromJsonAsync(FleetJson.Default.RolloutView);
     }
 
-    private Task<BuildView> SubmitAsync(BuildSpec spec)
+    internal Task<BuildView> SubmitAsync(BuildSpec spec)
         => Server.PostAsync("/api/v1/builds", spec, FleetJson.Default.BuildSpec, FleetJson.Default.BuildView);
 
     /// <summary>Starts a worker, which builds what is asked until it is disposed.</summary>

@@ -46,6 +46,7 @@ internal sealed class RunningAgent : IAsyncDisposable
         _process!.Kill();
         await Eventually.TrueAsync($"agent {Id} ended", () => _process.HasExited);
         await _process.DisposeAsync();
+        _process = null;
     }
 
     /// <summary>Where the deployment of a model stands by the agent's own journal; null before it began.</summary>

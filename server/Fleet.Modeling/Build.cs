@@ -12,6 +12,7 @@ using Fleet.Modeling.Decisions;
 using Fleet.Modeling.Distillation;
 using Fleet.Modeling.Floors;
 using Fleet.Modeling.QuantizationAware;
+using Fleet.Modeling.Search;
 using Fleet.Modeling.Sources;
 using Fleet.Modeling.Students;
 using Fleet.Modeling.Teachers;
@@ -39,6 +40,9 @@ internal sealed class Build(TimeProvider time)
     /// <summary>What devices measured of other networks, which corrects estimates of speed; empty where nobody knows of any.</summary>
     public IReadOnlyList<MeasuredForm> Measured { get; init; } = [];
 
+    /// <summary>Has the device that the spec names time files; null where there is no server to ask it through.</summary>
+    public DeviceTimer? Timer { get; init; }
+
     /// <summary>Runs a build. Synchronous, to be called on a thread of its own: tensors belong to the thread that made them.</summary>
     /// <param name="spec">What to do.</param>
     /// <param name="folder">Where everything is written, the report included.</param>
@@ -58,7 +62,7 @@ internal sealed class Build(TimeProvider time)
 
         var profiles = ProfilesOf(spec.Quantization);
         using var kept = SampleRoom.In(folder);
-        var decided = SpecDecisions.Make(spec, profiles, folder, kept, progress, cancellationToken);
+        var decided = SpecDecisions.Make(spec, profiles, folder, kept, Timer, progress, cancellationToken);
         (spec, progress) = (decided.Spec, decided.Progress);
         var (data, normalization, memory) = (decided.Data, decided.Normalization, decided.Memory);
         var rate = spec.Data!.FalsePositiveRate();
@@ -113,7 +117,7 @@ internal sealed class Build(TimeProvider time)
             new VariantRequest(File("student.onnx"),
                 data.Training.Take(spec.Quantization.CalibrationSamples).Given().Feeds(StudentExport.Input),
                 HeldOutOf(data, travelling),
-                VariantSettings.Of(spec.Quantization, profiles, BudgetOf(spec)) with
+                VariantSettings.Of(spec.Quantization, profiles, BudgetOf(spec, decided.Search?.DeviceFactor ?? 1)) with
                 {
                     Trained = trained,
                     MaximumDrop = Math.Min(spec.Quantization.MaximumDrop, room),
@@ -287,7 +291,12 @@ internal sealed class Build(TimeProvider time)
     }
 
     /// <summary>What every variant must keep within: a width that was found for a budget promises no other file, nor one trained.</summary>
-    private static ProfileBudget BudgetOf(BuildSpec spec) => VariantChoice.Tighter(spec.Gate.Budget, new ProfileBudget
+    // What the gate allows is the device's time, and variants are timed here: of a student that the device timed it is known what that
+    // is. The student's budget is this machine's time already.
+    private static ProfileBudget BudgetOf(BuildSpec spec, double deviceFactor) => VariantChoice.Tighter(spec.Gate.Budget with
+    {
+        MaximumLatencyP95 = spec.Gate.MaximumLatencyP95 / deviceFactor,
+    }, new ProfileBudget
     {
         MaximumBytes = spec.Student!.Budget?.MaximumBytes,
         MaximumLatencyP95 = spec.Student.Budget?.MaximumLatencyP95,

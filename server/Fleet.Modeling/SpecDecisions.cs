@@ -44,11 +44,12 @@ internal sealed record SpecDecisions(
     /// <param name="profiles">Hardware that variants are for.</param>
     /// <param name="folder">The folder of the build.</param>
     /// <param name="room">Where samples are kept.</param>
+    /// <param name="timer">Has a device time files; null where none can be asked.</param>
     /// <param name="progress">Told what is tried.</param>
     /// <param name="cancellationToken">Honoured at every training step and between runs of a model.</param>
     /// <exception cref="BuildException">The data does not go with the spec; the message is for the operator.</exception>
     public static SpecDecisions Make(BuildSpec spec, HardwareProfile[] profiles, string folder, SampleRoom room,
-        IProgress<BuildProgress> progress, CancellationToken cancellationToken)
+        DeviceTimer? timer, IProgress<BuildProgress> progress, CancellationToken cancellationToken)
     {
         progress.Report(new BuildProgress("Reading the data", 0));
         var data = DataSets.Load(spec.Data!, Families.SampleRank(spec.Student!.Family, spec.Teacher!.TrainedFamily), spec.Seed, room);
@@ -73,7 +74,7 @@ internal sealed record SpecDecisions(
         SearchReport? search = null;
         if (spec.Student!.IsSearched)
         {
-            search = new StudentSearch(spec, data, profiles, folder, memory).Run(new PartOf(progress, 0.01, 0.5), cancellationToken);
+            search = new StudentSearch(spec, data, profiles, folder, memory, timer).Run(new PartOf(progress, 0.01, 0.5), cancellationToken);
             spec = search.Found;
             data = DataSets.Load(spec.Data!, Families.SampleRank(spec.Student!.Family, spec.Teacher!.TrainedFamily), spec.Seed, room);
             (normalization, progress) = (Normalization.Measure(data.Training), new PartOf(progress, 0.5, 1));

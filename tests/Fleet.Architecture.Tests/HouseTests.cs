@@ -36,6 +36,8 @@ public sealed partial class HouseTests
             "it is a thread of its own whose only work is the database: it waits, nobody else does",
         ["server/Fleet.Modeling/Data/ParquetTable.cs"] =
             "the library has asynchronous readers alone and is given a file in memory, on the build's own thread",
+        ["server/Fleet.Modeling/Worker/LeasedDevice.cs"] =
+            "the thread of a build is its own, and waits for a device that times files for it",
     };
 
     [Theory]

@@ -29,33 +29,37 @@ public sealed class OneCommandTests(FleetFixture fleet) : IDisposable
         await using var worker = fleet.StartWorker("worker-of-one-command");
 
         Table();
-        await ServedAsync(agent, worker, "customers.csv", ["--label", "churned"], [
+        // A time in the budget has the device time the finalists; it is met whatever else the machine does.
+        var timed = await ServedAsync(agent, worker, "customers.csv", ["--label", "churned"], "30kB,500ms", [
             ("yes", new { age = 71, plan = "basic", since = "2021-04-01" }),
             ("no", new { age = 24, plan = "family", since = "2019-04-01" }),
         ]);
+        Assert.Contains($"Timed on {agent.Id}: ", timed, StringComparison.Ordinal);
+        Assert.Contains("was timed for build", agent.Output, StringComparison.Ordinal);
         Texts();
-        await ServedAsync(agent, worker, "requests.csv", ["--label", "intent"], [
+        await ServedAsync(agent, worker, "requests.csv", ["--label", "intent"], "30kB", [
             ("pay", "please pay the water bill of june"), ("cancel", "could you cancel my yellow card"),
         ]);
         Pictures();
-        await ServedAsync(agent, worker, "shots", [], [
+        await ServedAsync(agent, worker, "shots", [], "30kB", [
             ("left", Rows(isLeft: true)),
             ("right", new { b64 = Convert.ToBase64String(Picture(isLeft: false)), width = Side, height = Side }),
         ]);
         Sounds();
-        await ServedAsync(agent, worker, "calls", [], [
+        await ServedAsync(agent, worker, "calls", [], "30kB", [
             ("high", new { b64 = Convert.ToBase64String(Wav(1200)) }), ("low", new { b64 = Convert.ToBase64String(Wav(300)) }),
         ]);
     }
 
     /// <summary>One command, and what the device answers then.</summary>
-    private async Task ServedAsync(
-        RunningAgent agent, ChildProcess worker, string data, string[] options, (string Class, object Instance)[] asked)
+    /// <returns>What the command wrote.</returns>
+    private async Task<string> ServedAsync(
+        RunningAgent agent, ChildProcess worker, string data, string[] options, string budget, (string Class, object Instance)[] asked)
     {
         var model = Path.GetFileNameWithoutExtension(data);
         var command = await fleet.CliAsync([
             "models", "build", "--data", _folder[data], .. options, "--device", agent.Id, "--rollout", "--minutes", "0.02",
-            "--budget", "30kB", "--out", _folder[model + "-build"],
+            "--budget", budget, "--out", _folder[model + "-build"],
         ]);
         Assert.True(command.Code == 0, $"{command.Output}\n{worker.Output}\n{agent.Output}");
         Assert.True(File.Exists(_folder[model + "-build", "spec.yaml"]));
@@ -68,6 +72,7 @@ public sealed class OneCommandTests(FleetFixture fleet) : IDisposable
         var text = await answer.Content.ReadAsStringAsync();
         Assert.True(answer.StatusCode == HttpStatusCode.OK, text);
         Assert.Equal(asked.Select(one => one.Class), JsonNode.Parse(text)!["predictions"]!.AsArray().Select(one => (string)one!["class"]!));
+        return command.Output;
     }
 
     // Who is old, or has the basic plan and is not young, leaves. Ages have gaps.

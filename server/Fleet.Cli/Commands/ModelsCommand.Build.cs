@@ -38,10 +38,10 @@ internal static partial class ModelsCommand
             sound, series, arrays. What is understood of it is shown; then
             families, widths and depths within --budget are searched on held-out training
             samples, and the best is built on this machine. The spec that was found is
-            written as spec.yaml. Times are measured on this machine, also with --device:
-            the device itself measures when it validates a release. With --rollout the
-            server searches and builds instead, and what it made is released and rolled
-            out to the device: one command from data to a device that serves.
+            written as spec.yaml. Times are measured on this machine. With --rollout the
+            server searches and builds instead, DEVICE times the finalists where --budget
+            names a time, and what it made is released and rolled out to the device: one
+            command from data to a device that serves.
 
             Examples:
               fleet models build --data pictures/ --budget 50kB,5ms --minutes 30

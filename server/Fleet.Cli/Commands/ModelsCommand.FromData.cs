@@ -35,7 +35,7 @@ internal static partial class ModelsCommand
         private readonly Option<string?> _device = new("--device")
         {
             HelpName = "DEVICE",
-            Description = "With --data: the profile of an enrolled device. Latency is still measured on this machine.",
+            Description = "With --data: the profile of an enrolled device. With --rollout and a TIME in --budget it times the finalists.",
         };
         private readonly Option<bool> _rollout = new("--rollout")
         {
@@ -125,7 +125,7 @@ internal static partial class ModelsCommand
                 {
                     Family = IsAnomaly(call) ? "mlp" : StudentSpec.Auto,
                     Width = IsAnomaly(call) ? 64 : new StudentSpec { Family = "" }.Width,
-                    Budget = call.Get(_budget),
+                    Budget = TimedOn(call, call.Get(_budget)),
                     Minutes = call.Get(_minutes),
                 },
                 // Who names a time means that of the device; the search can only look at this machine.
@@ -141,6 +141,10 @@ internal static partial class ModelsCommand
                 ? throw new FleetException([.. problems.Select(OptionWords.Of)]) { Code = ExitCode.Usage }
                 : spec;
         }
+
+        // Who builds here has no server through which the device could be asked.
+        private StudentBudget? TimedOn(Call call, StudentBudget? budget)
+            => RollsOut(call) && !IsAnomaly(call) && budget?.MaximumLatencyP95 is not null ? budget with { Device = Device(call) } : budget;
 
         private async Task<HardwareProfile> ProfileOfAsync(Call call, string id, CancellationToken cancellationToken)
         {

@@ -21,7 +21,7 @@ internal static class SearchTable
             .FirstOrDefault(name => name is not null);
         var table = new Sheet(
             "student", "samples?", ">rate?", ">size", ">p95 ms?", ">round", ">steps?", $">{(title ?? "figure").ToLowerInvariant()}",
-            ">error?", ">loss", "");
+            ">error?", ">loss", "", "timed on?");
         foreach (var trial in search.Trials.Take(MostRows))
         {
             var last = trial.Rungs is [.., var reached] ? reached : null;
@@ -29,7 +29,7 @@ internal static class SearchTable
                 Figures.BareMilliseconds(trial.LatencyP95), last is null ? Figures.None : Figures.Count(last.Number),
                 last is null ? Figures.None : Figures.Count(last.Steps), last?.Figure.Text() ?? Figures.None,
                 last?.Error.ToString("0.0000", invariant) ?? Figures.None, last?.Loss.ToString("0.0000", invariant) ?? Figures.None,
-                trial.Chosen ? new Cell("* built", Tone.Good) : new Cell(""));
+                trial.Chosen ? new Cell("* built", Tone.Good) : new Cell(""), trial.Timed?.Device ?? "");
         }
         screen.Write(table);
         if (search.Trials.Count > MostRows)

@@ -14,15 +14,26 @@ internal static class ValidationSet
     public static void Write(
         string path, string inputName, SampleSet samples, IReadOnlyDictionary<string, float[]>? references = null)
     {
-        int[] shape = [samples.Count, .. samples.SampleShape];
-        var inputs = samples.Vocabulary is null
-            ? NpyArray.Of(samples.Inputs, shape)
-            : NpyArray.Of(Array.ConvertAll(samples.Inputs, token => (long)token), shape);
         using var file = File.Create(path);
         NpzArchive.Write(file, [
-            KeyValuePair.Create(inputName, inputs), .. samples.Labels.ToArrays(),
+            KeyValuePair.Create(inputName, Inputs(samples)), .. samples.Labels.ToArrays(),
             .. (references ?? new Dictionary<string, float[]>()).Select(one => KeyValuePair.Create(TaskDefinition.ReferencePrefix + one.Key,
                 NpyArray.Of(one.Value, samples.Count, one.Value.Length / samples.Count))),
         ]);
+    }
+
+    /// <summary>Writes the inputs alone: enough to run a model, not to judge it.</summary>
+    public static void WriteInputs(string path, string inputName, SampleSet samples)
+    {
+        using var file = File.Create(path);
+        NpzArchive.Write(file, [KeyValuePair.Create(inputName, Inputs(samples))]);
+    }
+
+    private static NpyArray Inputs(SampleSet samples)
+    {
+        int[] shape = [samples.Count, .. samples.SampleShape];
+        return samples.Vocabulary is null
+            ? NpyArray.Of(samples.Inputs, shape)
+            : NpyArray.Of(Array.ConvertAll(samples.Inputs, token => (long)token), shape);
     }
 }

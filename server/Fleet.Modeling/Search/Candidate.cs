@@ -13,6 +13,9 @@ internal sealed record Candidate(StudentSpec Student, TrainingSpec Training, str
     public string Key => FormattableString.Invariant(
         $"{Network}-{Augmentation.Replace(' ', '-')}-{Training.LearningRate:0.#####}");
 
+    /// <summary>The network, for people.</summary>
+    public string Name => SearchTrial.NameOf(Student.Family, Student.Width.Value, Student.Depth);
+
     /// <summary>The network alone.</summary>
     public string Network
         => FormattableString.Invariant($"{Student.Family}-{Student.Width}{(Student.Depth is { } depth ? $"x{depth}" : "")}");

@@ -4,7 +4,6 @@ using Fleet.Modeling.Data;
 using Fleet.Modeling.Students;
 using Fleet.Modeling.Training;
 using Fleet.Quantization;
-using Fleet.Quantization.Onnx;
 
 namespace Fleet.Modeling.Search;
 
@@ -17,7 +16,9 @@ namespace Fleet.Modeling.Search;
 /// <param name="profiles">The first that this machine matches, or the first, says in which form students are measured.</param>
 /// <param name="folder">For scratch files.</param>
 /// <param name="memory">Keeps what is finished.</param>
-internal sealed partial class StudentSearch(BuildSpec spec, DataSet data, HardwareProfile[] profiles, string folder, BuildMemory memory)
+/// <param name="timer">Has the device that the spec names time students; null where it cannot be asked.</param>
+internal sealed partial class StudentSearch(BuildSpec spec, DataSet data, HardwareProfile[] profiles, string folder, BuildMemory memory,
+    DeviceTimer? timer = null)
 {
     /// <summary>Minutes of processor time where the spec does not say.</summary>
     public const double UsualMinutes = 10;
@@ -40,6 +41,7 @@ internal sealed partial class StudentSearch(BuildSpec spec, DataSet data, Hardwa
     private readonly TrainingSpec _training = spec.Distillation.Training;
     private readonly FamilyData _data = new(spec.Data!, data, spec.Seed);
     private readonly Dictionary<string, SearchTrial> _trials = [];
+    private readonly Dictionary<string, Candidate> _entered = [];
     private readonly Dictionary<string, CandidateResult> _results = [];
     private readonly List<string> _notes = [];
     private double _seconds, _spent;
@@ -52,30 +54,35 @@ internal sealed partial class StudentSearch(BuildSpec spec, DataSet data, Hardwa
     public SearchReport Run(IProgress<BuildProgress> sink, CancellationToken cancellationToken)
     {
         _seconds = spec.Student!.Minutes is { } minutes ? FinalCourse.SearchSeconds(60 * minutes) : UsualMinutes * 60;
-        var space = Space(new Progress(sink, "Searching the student", 0, 0.05), cancellationToken);
+        var beginning = new Progress(sink, "Searching the student", 0, 0.05);
+        Probe(beginning, cancellationToken);
+        var space = Space(beginning, cancellationToken);
         var fields = SearchSchedule.Fields(space.Length);
         // The first round finds what is done to samples, the others halve the field.
         _rounds = fields.Count + 1;
         Progress Of(int round) => new(sink, "Searching the student", 0.05 + 0.95 * round / _rounds, 0.05 + 0.95 * (round + 1) / _rounds);
-        var field = WithAugmentations(space, Of(0), cancellationToken);
+        var ranked = WithAugmentations(space, Of(0), cancellationToken);
         IReadOnlyList<(Candidate Candidate, CandidateResult Result)> judged = [];
         for (var round = 1; round < _rounds; round++)
         {
+            var field = round + 1 < _rounds
+                ? [.. ranked.Take(fields[round - 1])] : Finalists(ranked, fields[round - 1], Of(round), cancellationToken);
             judged = Round(WithRates(field, round), round, Of(round), cancellationToken);
-            if (round + 1 < _rounds)
-                field = [.. SearchRules.Ranked(judged).Take(fields[round]).Select(one => one.Candidate)];
+            ranked = [.. SearchRules.Ranked(judged).Select(one => one.Candidate)];
         }
         var chosen = SearchRules.Choose(judged);
         _trials[chosen.Key] = _trials[chosen.Key] with { Chosen = true };
+        if (_device is not null) _notes.Add(_device.Note());
         return new SearchReport
         {
             Found = Within(Found(chosen), cancellationToken),
             HeldOut = _data.Of(chosen.Student.Family).Parts.Description,
             Minutes = spec.Student.Minutes ?? UsualMinutes,
             ProcessorSeconds = _spent,
+            DeviceFactor = _device is { HasAnswered: true } device ? device.FactorOf(chosen) : null,
             Notes = _notes,
             Trials = [
-                .. _trials.Values.OrderByDescending(trial => trial.Chosen)
+                .. _trials.Select(one => Told(one.Key, one.Value)).OrderByDescending(trial => trial.Chosen)
                     .ThenByDescending(trial => trial.Rungs is [.., var last] ? (long)last.Steps * last.Trainings : 0)
                     .ThenBy(trial => trial.Rungs is [.., var last] ? last.Loss : double.PositiveInfinity),
             ],
@@ -90,7 +97,6 @@ internal sealed partial class StudentSearch(BuildSpec spec, DataSet data, Hardwa
             _notes.AddRange(known.Notes);
             return known.Candidates;
         }
-        var profile = profiles.FirstOrDefault(profile => profile.Matches(ThisMachine.Facts)) ?? profiles[0];
         var found = new List<Candidate>();
         foreach (var family in SearchSpace.FamiliesFor(data, onGrid: spec.QuantizationAware is not null))
         {
@@ -100,8 +106,8 @@ internal sealed partial class StudentSearch(BuildSpec spec, DataSet data, Hardwa
                 try
                 {
                     var view = _data.Of(family);
-                    found.AddRange(SearchSpace.Of(new StudentSpec { Family = family, Depth = depth, Budget = spec.Student!.Budget },
-                        _training, profile, view.Data, view.Normalization, folder, cancellationToken));
+                    var student = new StudentSpec { Family = family, Depth = depth, Budget = BudgetHere(_device?.Factor ?? 1) };
+                    found.AddRange(SearchSpace.Of(student, _training, _profile, view.Data, view.Normalization, folder, cancellationToken));
                 }
                 catch (BuildException e)
                 {
@@ -142,7 +148,7 @@ internal sealed partial class StudentSearch(BuildSpec spec, DataSet data, Hardwa
         => AugmentationTrials.Candidates(_training, _data.Of(family).Data.Training);
 
     private IReadOnlyList<(Candidate Candidate, CandidateResult Result)> Round(
-        IReadOnlyList<Candidate> field, int round, Progress progress, CancellationToken cancellationToken)
+        Candidate[] field, int round, Progress progress, CancellationToken cancellationToken)
     {
         foreach (var candidate in field) Enter(candidate);
         var parts = _data.Of(field[0].Student.Family).Parts;
@@ -154,7 +160,7 @@ internal sealed partial class StudentSearch(BuildSpec spec, DataSet data, Hardwa
         var asked = SearchSchedule.Steps(round == 0 ? _rounds - 3 : round - 1, _rounds - 1, full);
         double[] costs = [.. field.Select(candidate => SecondsPerStep(candidate, course.BatchSize) * parts.Trainings * repetitions)];
         var (steps, count) = SearchSchedule.Within(costs, asked, seconds);
-        if (count < field.Count)
+        if (count < field.Length)
         {
             var left = field.Skip(count).Select(candidate => _trials[candidate.Key].Name).Distinct();
             _notes.Add(round == 0
@@ -192,32 +198,36 @@ internal sealed partial class StudentSearch(BuildSpec spec, DataSet data, Hardwa
         : candidate.Cost.Layers * SecondsOfLayer + candidate.Cost.MultiplyAdds * batch * SecondsOfMultiplyAdd;
 
     // A rate that somebody chose is left alone. The best of the field is tried with a larger and a smaller one before the last round.
-    private IReadOnlyList<Candidate> WithRates(IReadOnlyList<Candidate> field, int round)
+    private Candidate[] WithRates(Candidate[] field, int round)
     {
-        var isNext = round > 1 && field.Count <= FewForRates && round + 1 < _rounds;
+        var isNext = round > 1 && field.Length <= FewForRates && round + 1 < _rounds;
         if (!isNext || _training.LearningRate != new TrainingSpec().LearningRate) return field;
         Candidate With(double rate) => field[0] with { Training = field[0].Training with { LearningRate = rate } };
         return [.. field, With(_training.LearningRate * RateFactor), With(_training.LearningRate / RateFactor)];
     }
 
-    private void Enter(Candidate candidate) => _trials.TryAdd(candidate.Key, new SearchTrial
+    private void Enter(Candidate candidate)
     {
-        Family = candidate.Student.Family,
-        Width = candidate.Student.Width.Value,
-        Depth = candidate.Student.Depth,
-        LearningRate = candidate.Training.LearningRate,
-        Augmentation = WaysOf(candidate.Student.Family).Length > 1 ? candidate.Augmentation : null,
-        Parameters = candidate.Cost.Parameters,
-        MultiplyAdds = candidate.Cost.MultiplyAdds,
-        Bytes = candidate.Cost.Bytes,
-        LatencyP95 = candidate.Cost.LatencyP95,
-    });
+        _entered[candidate.Key] = candidate;
+        _trials.TryAdd(candidate.Key, new SearchTrial
+        {
+            Family = candidate.Student.Family,
+            Width = candidate.Student.Width.Value,
+            Depth = candidate.Student.Depth,
+            LearningRate = candidate.Training.LearningRate,
+            Augmentation = WaysOf(candidate.Student.Family).Length > 1 ? candidate.Augmentation : null,
+            Parameters = candidate.Cost.Parameters,
+            MultiplyAdds = candidate.Cost.MultiplyAdds,
+            Bytes = candidate.Cost.Bytes,
+            LatencyP95 = candidate.Cost.LatencyP95,
+        });
+    }
 
     /// <summary>The spec that builds what was found without a search.</summary>
     private BuildSpec Found(Candidate chosen)
     {
         // The budget stays: what is built is held to it, as is whatever is built from this spec later.
-        var student = chosen.Student with { Budget = spec.Student!.Budget };
+        var student = chosen.Student with { Budget = BudgetHere(_device?.FactorOf(chosen) ?? 1) };
         TrainingSpec Varied(TrainingSpec asked) => AugmentationTrials.Candidates(asked, _data.Of(student.Family).Data.Training)
             .FirstOrDefault(way => way.Name == chosen.Augmentation) is { Spec: { } way } ? way : asked;
         return spec with

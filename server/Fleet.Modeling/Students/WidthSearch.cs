@@ -30,7 +30,7 @@ internal static class WidthSearch
     /// A file is timed anew when it is trained and made, and may not be chosen where it is beyond the budget then: so much of the time is
     /// kept for what two timings differ by. A tenth, as the message says.
     /// </summary>
-    private const double Reserve = 0.1;
+    public const double Reserve = 0.1;
 
     /// <summary>How often what is too slow is timed: whatever else runs on a machine makes a model slower, never faster.</summary>
     private const int Looks = 3;
@@ -101,20 +101,10 @@ internal static class WidthSearch
         StudentSpec student, int width, HardwareProfile profile, DataSet data, Normalization normalization, string workFolder,
         CancellationToken cancellationToken)
     {
-        cancellationToken.ThrowIfCancellationRequested();
-        var plan = Families.Student(
-            student.Family, width, data.Training.SampleShape, Families.HeadFor(data), student.Depth ?? 0, data.Training.Vocabulary) with
-        {
-            FrontEnd = data.FrontEnd,
-            InputForm = data.InputForm,
-        };
         var (floats, integers) = (Path.Combine(workFolder, "width.onnx"), Path.Combine(workFolder, "width-int8.onnx"));
         try
         {
-            using (var network = new Network(plan, normalization, 0))
-                OnnxFile.Save(StudentExport.Model(plan, normalization, network.Folded()), floats);
-            OnnxFile.Save(
-                Quantized(floats, profile, data.Training.Given().Take(CalibrationSamples), workFolder, cancellationToken), integers);
+            var plan = Write(student, width, profile, data, normalization, workFolder, floats, integers, cancellationToken);
             var (bytes, most) = (new FileInfo(integers).Length, student.Budget?.MaximumBytes);
             // What is too large already need not be timed.
             if (student.Budget is not { MaximumLatencyP95: not null } budget || bytes > most && new FileInfo(floats).Length > most)
@@ -127,6 +117,26 @@ internal static class WidthSearch
             File.Delete(floats);
             File.Delete(integers);
         }
+    }
+
+    /// <summary>Writes the untrained network of a width as its float file and as its 8-bit file.</summary>
+    /// <returns>The network.</returns>
+    public static NetworkPlan Write(
+        StudentSpec student, int width, HardwareProfile profile, DataSet data, Normalization normalization, string workFolder,
+        string floats, string integers, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        var plan = Families.Student(
+            student.Family, width, data.Training.SampleShape, Families.HeadFor(data), student.Depth ?? 0, data.Training.Vocabulary) with
+        {
+            FrontEnd = data.FrontEnd,
+            InputForm = data.InputForm,
+        };
+        using (var network = new Network(plan, normalization, 0))
+            OnnxFile.Save(StudentExport.Model(plan, normalization, network.Folded()), floats);
+        OnnxFile.Save(
+            Quantized(floats, profile, data.Training.Given().Take(CalibrationSamples), workFolder, cancellationToken), integers);
+        return plan;
     }
 
     private static ModelProto Quantized(

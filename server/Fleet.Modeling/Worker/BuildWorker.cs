@@ -73,9 +73,14 @@ internal sealed partial class BuildWorker(
         {
             if (SpecFiles.Missing(lease.Spec, $"the machine of worker {options.Name}, {Environment.MachineName}") is { Count: > 0 } missing)
                 throw new BuildException(string.Join(' ', missing));
+            var device = new LeasedDevice(server, lease, options, time);
+            var build = new Build(time)
+            {
+                Measured = lease.Measured ?? [],
+                Timer = device.Time,
+            };
             var result = await DedicatedThread.RunAsync(
-                $"build {lease.BuildId}",
-                () => new Build(time) { Measured = lease.Measured ?? [] }.Run(lease.Spec, path, progress, cancellationToken));
+                $"build {lease.BuildId}", () => build.Run(lease.Spec, path, progress, cancellationToken));
             foreach (var (artifact, file) in result.Artifacts)
                 await PersistAsync($"upload {artifact.Name}",
                     token => server.UploadAsync(artifact, file, token), cancellationToken);

@@ -63,6 +63,14 @@ internal sealed partial class FleetServer : IDisposable
     public Task FailAsync(string build, FailRequest request, CancellationToken cancellationToken)
         => PostAsync($"api/v1/worker/builds/{build}/fail", Json(request, FleetJson.Default.FailRequest), cancellationToken);
 
+    /// <summary>Has the device of the build time files that were uploaded, or asks how far it is.</summary>
+    public async Task<TimingView> TimeAsync(string build, TimingRequest request, CancellationToken cancellationToken)
+    {
+        using var response = await SendAsync(HttpMethod.Post, $"api/v1/worker/builds/{build}/timings",
+            Json(request, FleetJson.Default.TimingRequest), RequestTime, cancellationToken);
+        return (await response.Content.ReadFromJsonAsync(FleetJson.Default.TimingView, cancellationToken))!;
+    }
+
     /// <summary>Uploads a file under its digest.</summary>
     public async Task UploadAsync(ArtifactReference artifact, string path, CancellationToken cancellationToken)
     {

@@ -38,7 +38,8 @@ internal static class ReportSearch
         page.Append($"<tr data-trial=\"{Html(trial.Name)}\"><td>{Html(trial.Name)}{(trial.Chosen ? " <strong>built</strong>" : "")}</td>"
             + $"<td>{Html(trial.Augmentation ?? "–")}</td>"
             + Number(Text($"{trial.LearningRate:0.####}"), "Learning rate") + Number(Size(trial.Bytes), "8-bit size")
-            + Number(trial.LatencyP95 is { } latency ? Time(latency) : "–", "p95")
+            + Number(trial.LatencyP95 is { } latency ? Time(latency) : "–", "p95",
+                trial.Timed is { } timed ? [$"timed on {timed.Device}"] : [])
             + Number(last is null ? "–" : Text($"{last.Number}"), "Round")
             + Number(last is null ? "–" : Text($"{last.Trainings} x {last.Steps}"), "Steps")
             + (last is null

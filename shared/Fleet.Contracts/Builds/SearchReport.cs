@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Fleet.Contracts.Tasks;
+using Fleet.Contracts.Validation;
 
 namespace Fleet.Contracts.Builds;
 
@@ -20,6 +21,12 @@ public sealed record SearchReport
 
     /// <summary>Everything that was considered, the best first.</summary>
     public required IReadOnlyList<SearchTrial> Trials { get; init; }
+
+    /// <summary>
+    /// How many times as long as on the machine that builds the student takes on the device that timed it; absent where none did. What the
+    /// spec allows on the device is divided by it where this machine times variants.
+    /// </summary>
+    public double? DeviceFactor { get; init; }
 
     /// <summary>What was left out, and why, in sentences.</summary>
     public IReadOnlyList<string> Notes { get; set; } = [];
@@ -52,8 +59,14 @@ public sealed record SearchTrial
     /// <summary>Size of its 8-bit file, or of its float file where that alone is fast enough, measured untrained.</summary>
     public required long Bytes { get; init; }
 
-    /// <summary>p95 of one inference; absent when no limit asked for it.</summary>
+    /// <summary>
+    /// p95 of one inference; absent when no limit asked for it. Of a search for a device its own, where it timed the student, else an
+    /// estimate.
+    /// </summary>
     public TimeSpan? LatencyP95 { get; init; }
+
+    /// <summary>What a device took for its file; absent where none timed it.</summary>
+    public DeviceTime? Timed { get; init; }
 
     /// <summary>What it reached, rung by rung; empty when there was no time for it.</summary>
     public IReadOnlyList<SearchRung> Rungs { get; set; } = [];
@@ -62,11 +75,23 @@ public sealed record SearchTrial
     public bool Chosen { get; init; }
 
     /// <summary>What it is, for people.</summary>
-    [JsonIgnore] public string Name => Family == "linear" ? Family : $"{Family} {Width}{(Depth is { } depth ? $" x {depth}" : "")}";
+    [JsonIgnore] public string Name => NameOf(Family, Width, Depth);
+
+    /// <summary>A student's name for people.</summary>
+    public static string NameOf(string family, int width, int? depth)
+        => family == "linear" ? family : $"{family} {width}{(depth is { } stages ? $" x {stages}" : "")}";
 
     /// <summary>Processor time of its trainings, in seconds.</summary>
     [JsonIgnore] public double ProcessorSeconds => Rungs.Sum(rung => rung.ProcessorSeconds);
 }
+
+/// <summary>What a device took for one inference of a student, measured untrained.</summary>
+/// <param name="Device">The device.</param>
+/// <param name="Latency">Time of one inference.</param>
+/// <param name="ProcessorTime">Processor time of it, all threads together.</param>
+public sealed record DeviceTime(
+    string Device, LatencySummary Latency,
+    [property: JsonPropertyName("processorMs"), JsonConverter(typeof(MillisecondsConverter))] TimeSpan ProcessorTime);
 
 /// <summary>What a student reached in one rung of the search, on samples that were held out of the training ones.</summary>
 /// <param name="Number">The rung, from 1.</param>

@@ -9,14 +9,14 @@ public sealed record StudentBudget
     public long? MaximumBytes { get; init; }
 
     /// <summary>
-    /// Largest p95 of one inference on the machine that builds, of its 8-bit file or, where that is faster and small enough, of its float
-    /// file. <see cref="GateSpec.MaximumLatencyP95"/> holds devices to one.
+    /// Largest p95 of one inference on the machine that builds, or on <see cref="Device"/> where that times students: of its 8-bit file
+    /// or, where that is faster and small enough, of its float file. <see cref="GateSpec.MaximumLatencyP95"/> holds devices to one.
     /// </summary>
     public TimeSpan? MaximumLatencyP95 { get; init; }
 
     /// <summary>
-    /// An enrolled device that the worker of a search may have time files, for family <c>auto</c> with <see cref="MaximumLatencyP95"/>.
-    /// Only a worker that is joined to a server can ask it.
+    /// An enrolled device that times the finalists of a search in place of this machine, for family <c>auto</c> with
+    /// <see cref="MaximumLatencyP95"/>. Only a worker that is joined to a server can ask it.
     /// </summary>
     public string? Device { get; init; }
 }

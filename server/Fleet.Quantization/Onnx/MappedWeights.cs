@@ -20,9 +20,11 @@ internal sealed class MappedWeights : IDisposable
 
     private static readonly ConditionalWeakTable<ByteString, Place> Known = [];
 
-    private static readonly ConcurrentDictionary<MappedWeights, MappedPages> Live = [];
+    private static readonly ConcurrentDictionary<MappedPages, string> Live = [];
 
     private readonly string _path;
+    private readonly List<string> _files = [];
+    private readonly List<MappedPages> _pages = [];
     private readonly List<ByteString> _mapped = [];
 
     /// <summary>Writes the weights of a model.</summary>
@@ -34,33 +36,62 @@ internal sealed class MappedWeights : IDisposable
     public MappedWeights(ModelProto model, string path)
     {
         _path = Path.GetFullPath(path);
+        Map(model);
+    }
+
+    private string Folder => Path.GetDirectoryName(_path)!;
+
+    /// <summary>
+    /// Moves the weights that a changed copy of a mapped model has of its own into another file beside the first: copies that are kept,
+    /// each with some weights changed, took more memory than all else. Where the disk has no room for them they stay in memory.
+    /// </summary>
+    /// <param name="model">The copy; nothing happens where none of its weights is mapped.</param>
+    public static void Add(ModelProto model)
+    {
+        try
+        {
+            FirstOf(model)?.Map(model);
+        }
+        catch (IOException)
+        {
+            // They are where they were.
+        }
+    }
+
+    private void Map(ModelProto model)
+    {
         // The same bytes under two names are mapped once.
         ByteString[] weights =
         [
-            .. TensorsOf(model).Select(tensor => tensor.RawData).Where(IsLarge)
+            .. TensorsOf(model).Where(tensor => PlaceOf(tensor) is null).Select(tensor => tensor.RawData).Where(IsLarge)
                 .ToHashSet(ReferenceEqualityComparer.Instance).Cast<ByteString>(),
         ];
         if (weights.Length == 0) return;
         var apart = new ModelProto { Graph = new GraphProto() };
         apart.Graph.Initializer.AddRange(weights.Select(bytes => new TensorProto { RawData = bytes }));
         MappedPages? pages;
+        var path = _files.Count == 0 ? _path : $"{_path}.{_files.Count}";
         try
         {
-            using (var file = File.Create(_path)) ExternalData.MoveInto(file, Path.GetFileName(_path), apart);
-            pages = MappedPages.Of(_path);
+            using (var file = File.Create(path)) ExternalData.MoveInto(file, Path.GetFileName(path), apart);
+            pages = MappedPages.Of(path);
         }
         catch
         {
-            File.Delete(_path);
+            File.Delete(path);
             throw;
         }
-        var folder = Path.GetDirectoryName(_path)!;
-        if (pages is not null) Live[this] = pages;
-        var places = weights.Zip(apart.Graph.Initializer)
-            .ToDictionary(pair => (object)pair.First, pair => new Place(folder, pair.Second), ReferenceEqualityComparer.Instance);
-        foreach (var tensor in TensorsOf(model).Where(tensor => IsLarge(tensor.RawData)))
+        _files.Add(path);
+        if (pages is not null)
         {
-            var place = places[tensor.RawData];
+            Live[pages] = path;
+            _pages.Add(pages);
+        }
+        var places = weights.Zip(apart.Graph.Initializer)
+            .ToDictionary(pair => (object)pair.First, pair => new Place(this, pair.Second), ReferenceEqualityComparer.Instance);
+        foreach (var tensor in TensorsOf(model))
+        {
+            if (!places.TryGetValue(tensor.RawData, out var place)) continue;
             if (pages is not null) tensor.RawData = place.Bytes ??= pages.BytesOf(place.Tensor);
             if (Known.TryAdd(tensor.RawData, place)) _mapped.Add(tensor.RawData);
         }
@@ -72,13 +103,13 @@ internal sealed class MappedWeights : IDisposable
     /// </summary>
     public static (ModelProto Model, string? Folder) Of(ModelProto model)
     {
-        foreach (var pages in Live.Values) pages.LetGo();
-        if (TensorsOf(model).Select(PlaceOf).FirstOrDefault(place => place is not null)?.Folder is not { } folder) return (model, null);
+        foreach (var pages in Live.Keys) pages.LetGo();
+        if (FirstOf(model)?.Folder is not { } folder) return (model, null);
         var apart = model.Clone();
         foreach (var tensor in TensorsOf(apart))
         {
             // A session has one folder.
-            if (PlaceOf(tensor) is not { } place || place.Folder != folder) continue;
+            if (PlaceOf(tensor) is not { } place || place.Owner.Folder != folder) continue;
             tensor.ClearRawData();
             tensor.DataLocation = place.Tensor.DataLocation;
             tensor.ExternalData.AddRange(place.Tensor.ExternalData);
@@ -90,8 +121,8 @@ internal sealed class MappedWeights : IDisposable
     public void Dispose()
     {
         foreach (var bytes in _mapped) Known.Remove(bytes);
-        Live.TryRemove(this, out _);
-        File.Delete(_path);
+        foreach (var pages in _pages) Live.TryRemove(pages, out _);
+        foreach (var file in _files) File.Delete(file);
     }
 
     private static bool IsLarge(ByteString bytes) => bytes.Length >= SmallestMapped;
@@ -99,12 +130,16 @@ internal sealed class MappedWeights : IDisposable
     private static Place? PlaceOf(TensorProto tensor)
         => IsLarge(tensor.RawData) && Known.TryGetValue(tensor.RawData, out var place) ? place : null;
 
+    /// <summary>Whose file the first mapped weight of a model lies in.</summary>
+    private static MappedWeights? FirstOf(ModelProto model)
+        => TensorsOf(model).Select(PlaceOf).FirstOrDefault(place => place is not null)?.Owner;
+
     private static IEnumerable<TensorProto> TensorsOf(ModelProto model) => Scopes.Of(model.Graph).SelectMany(graph => graph.Initializer);
 
     /// <summary>Where bytes are mapped.</summary>
-    /// <param name="Folder">The folder of the file.</param>
+    /// <param name="Owner">Who removes the file.</param>
     /// <param name="Tensor">Names the file, and where in it they begin.</param>
-    private sealed record Place(string Folder, TensorProto Tensor)
+    private sealed record Place(MappedWeights Owner, TensorProto Tensor)
     {
         /// <summary>The bytes in the file; null until a model has them.</summary>
         public ByteString? Bytes { get; set; }

@@ -64,8 +64,16 @@ internal sealed record QuantizationSource(PreparedModel Model, IReadOnlyDictiona
     /// The same with a changed model, where the change depends on model and samples alone: it is made once for all schemes, calibrators and
     /// layers that stay float. This where nothing changed.
     /// </summary>
-    public QuantizationSource ChangedOnce(object what, Func<QuantizationSource> change) => Once(what, _ => change()) is var changed
-        && ReferenceEquals(changed.Model, Model) ? this : changed with { Calibrator = Calibrator, Cancellation = Cancellation };
+    public QuantizationSource ChangedOnce(object what, Func<QuantizationSource> change)
+    {
+        var changed = Once(what, _ =>
+        {
+            var made = change();
+            MappedWeights.Add(made.Model.Model);
+            return made;
+        });
+        return ReferenceEquals(changed.Model, Model) ? this : changed with { Calibrator = Calibrator, Cancellation = Cancellation };
+    }
 
     /// <summary>The same with another float model, whose activations are counted anew as <paramref name="scheme"/> needs them.</summary>
     /// <param name="model">The other model.</param>

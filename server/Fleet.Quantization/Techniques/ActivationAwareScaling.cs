@@ -70,6 +70,7 @@ internal sealed class ActivationAwareScaling : ITechnique
         }
         if (!changed) return source.Model;
         ProductInput.DropUnread(model, graph);
+        MappedWeights.Add(model);
         return new PreparedModel(model);
     }
 

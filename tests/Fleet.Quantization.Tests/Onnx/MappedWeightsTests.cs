@@ -66,6 +66,32 @@ public sealed class MappedWeightsTests
         Assert.Equal([.. Answer(model), .. alone], Answer(both));
     }
 
+    /// <summary>A copy with weights of its own opens as it did, and takes none of a disk that has no room.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Changed_copy_has_its_weights_in_a_file_of_their_own(bool full)
+    {
+        using var folder = new ScratchFolder();
+        var model = Product(step: 1);
+        var changed = Product(step: 2);
+        var (own, others) = (Answer(changed), Answer(model));
+        using (new MappedWeights(model, folder.File("weights.mapped")))
+        {
+            var copy = model.Clone();
+            copy.Graph.Initializer.Add(new TensorProto(changed.Graph.Initializer[0]) { Name = "w2" });
+            copy.Graph.Node.Add(Nodes.Node("MatMul", ["x", "w2"], ["y2"]));
+            copy.Graph.Output.Add(new ValueInfoProto(model.Graph.Output[0]) { Name = "y2" });
+            if (full) File.CreateSymbolicLink(folder.File("weights.mapped.1"), "/dev/full");
+            MappedWeights.Add(copy);
+            MappedWeights.Add(changed); // Has nothing in common with what is mapped.
+            Assert.Equal(full ? 1 : 2, Directory.EnumerateFiles(folder.Path).Count());
+            Assert.Equal(full, MappedWeights.Of(copy).Model.CalculateSize() > Width * Width);
+            Assert.Equal([.. others, .. own], Answer(copy));
+        }
+        Assert.Empty(Directory.EnumerateFiles(folder.Path));
+    }
+
     [Fact]
     public void Nothing_is_left_on_a_full_disk()
     {

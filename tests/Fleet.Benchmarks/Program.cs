@@ -18,6 +18,8 @@ Dictionary<string, (string What, Func<CancellationToken, Task<string>> Run)> ben
     ["small-data"] = ("GunPoint and BasicMotions at defaults, three seeds, beside simple models", SmallDataBenchmark.RunAsync),
     ["auto"] = ("student and teacher searched against the specs that were tuned by hand, within the same bytes; --only SET",
         token => AutoBenchmark.RunAsync(args, token)),
+    ["anomaly"] = ("anomalies by a student of normal samples alone, beside simple models; three seeds; --only SET",
+        token => AnomalyBenchmark.RunAsync(args, token)),
     ["tables"] = ("real tables with categories by the one command, three seeds, beside simple models (Debian's package weka)",
         TablesBenchmark.RunAsync),
     ["unlabelled"] = ("Fashion-MNIST with 500 labels and 5,000 samples without, beside the labels alone; three seeds",

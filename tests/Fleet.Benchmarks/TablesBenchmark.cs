@@ -14,7 +14,7 @@ internal static class TablesBenchmark
     /// <summary>Names the folder of the tables.</summary>
     private const string Variable = "FLEET_TABLES";
 
-    private const string Weka = "/usr/share/doc/weka/examples";
+    internal const string Weka = "/usr/share/doc/weka/examples";
 
     private static readonly string[] Floors = ["majority", FloorReport.Linear, "nearest"];
 

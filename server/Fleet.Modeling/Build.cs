@@ -152,6 +152,7 @@ internal sealed class Build(TimeProvider time)
             Widths = decided.Widths,
             Search = decided.Search,
             Augmentations = decided.Augmentations,
+            Courses = decided.Courses,
             CrossValidation = decided.Folds,
             Floors = floors.Reports,
             Findings = [

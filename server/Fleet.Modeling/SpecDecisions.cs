@@ -14,7 +14,7 @@ namespace Fleet.Modeling;
 
 /// <summary>
 /// What a spec leaves open, decided from the data before anything of the build is trained: what its labels are, the student where it is
-/// searched for, its width, which variations of samples help, and how many epochs folds ask for.
+/// searched for, its width, which variations of samples help, how long it is trained, and how many epochs folds ask for.
 /// </summary>
 /// <param name="Spec">The spec with nothing left open.</param>
 /// <param name="Data">The samples.</param>
@@ -32,6 +32,9 @@ internal sealed record SpecDecisions(
 
     /// <summary>Variations of samples that were tried.</summary>
     public IReadOnlyList<AugmentationTrial> Augmentations { get; init; } = [];
+
+    /// <summary>Lengths of training that were tried.</summary>
+    public IReadOnlyList<CourseTrial> Courses { get; init; } = [];
 
     /// <summary>What the folds said; null without any.</summary>
     public CrossValidationReport? Folds { get; init; }
@@ -94,8 +97,13 @@ internal sealed record SpecDecisions(
                 Training = AugmentationTrials.With(spec.Distillation.Training, data.Training, trials),
             },
         };
+        // Minutes that were asked for are spent: what is found is trained within them.
+        var courses = asked.Student!.Minutes is not null ? [] : CourseTrials.Run(
+            spec, StudentTraining.PlanOf(spec, data), data, normalization, memory,
+            new Progress(progress, "Trying lengths of training", 0.03, 0.03), cancellationToken);
+        spec = CourseTrials.With(spec, data, courses);
         // Folds ask one: three in each would cost three times as much, and how long a student is to be trained is not another question.
-        var members = spec.Teacher.Members ?? Teacher.Members(spec, data);
+        var members = spec.Teacher!.Members ?? Teacher.Members(spec, data);
         CrossValidationReport? folds = null;
         if (spec.Data!.Folds is { } count)
         {
@@ -110,6 +118,7 @@ internal sealed record SpecDecisions(
             Search = search,
             Widths = widths,
             Augmentations = trials,
+            Courses = courses,
             Folds = folds,
             Asked = asked,
         };

@@ -106,7 +106,7 @@ internal sealed record ReportView
         DetailsTitle = "The build spec and its data",
         Details = [
             $"Samples: {SamplesOf(report)}.", .. report.Data?.Notes ?? [], .. Tried(report.Augmentations),
-            .. Folded(report.CrossValidation),
+            .. Tried(report.Courses), .. Folded(report.CrossValidation),
             $"SHA-256 of the data: {report.DataSha256}",
         ],
         Asked = JsonSerializer.Serialize(report.Spec, FleetJson.Indented.BuildSpec),
@@ -183,6 +183,14 @@ internal sealed record ReportView
         if (trials.FirstOrDefault(trial => trial.Used) is { } used)
             yield return $"Variations of samples: {used.Name}; the loss on held-out samples was "
                 + string.Join(", ", trials.Select(trial => Invariant($"{trial.Loss:0.000} with {trial.Name}"))) + ".";
+    }
+
+    private static IEnumerable<string> Tried(IReadOnlyList<CourseTrial> trials)
+    {
+        if (trials.FirstOrDefault(trial => trial.Used) is { } used)
+            yield return Invariant($"Length of training: {used.Length} times the usual at learning rate {used.LearningRate:0.####}")
+                + ", and the loss on held-out samples was "
+                + string.Join(", ", trials.Select(trial => Invariant($"{trial.Loss:0.000} at {trial.Length} times"))) + ".";
     }
 
     private static IEnumerable<string> Folded(CrossValidationReport? found)

@@ -64,6 +64,9 @@ public sealed record BuildReport
     /// <summary>Variations of samples that were tried before the training; empty where the spec says which.</summary>
     public IReadOnlyList<AugmentationTrial> Augmentations { get; set; } = [];
 
+    /// <summary>How long and how steeply was tried before the training; empty where the spec or the family says it.</summary>
+    public IReadOnlyList<CourseTrial> Courses { get; set; } = [];
+
     /// <summary>How long networks were trained by cross-validation; absent where the spec has no <c>data.folds</c>.</summary>
     public CrossValidationReport? CrossValidation { get; init; }
 
@@ -114,6 +117,17 @@ public sealed record SampleCounts(int Training, int Validation, int Test)
 /// <param name="Error">Standard error of the difference, or of that from what it was tried on top of.</param>
 /// <param name="Used">True for the one that networks are trained with.</param>
 public sealed record AugmentationTrial(string Name, double Loss, double Difference, double Error, bool Used);
+
+/// <summary>A length of training that was tried on samples held out of the training ones.</summary>
+/// <param name="Length">In usual ones: 1 is as many steps as are taken where nobody says, 3 three times as many.</param>
+/// <param name="LearningRate">Its peak learning rate.</param>
+/// <param name="Figure">The metric that decides for the task, on what was held out.</param>
+/// <param name="Loss">What it was judged by, less being better, as of a rung of a search.</param>
+/// <param name="Difference">By how much the loss is above that of the usual course.</param>
+/// <param name="Error">Standard error of the difference.</param>
+/// <param name="Used">True for the one that teacher and student are trained by.</param>
+public sealed record CourseTrial(
+    int Length, double LearningRate, MetricValue Figure, double Loss, double Difference, double Error, bool Used);
 
 /// <summary>One width that was tried, with an untrained network: size and latency do not depend on what it learned.</summary>
 /// <param name="Width">The width.</param>

@@ -86,8 +86,8 @@ internal sealed class Build(TimeProvider time)
             throw new BuildException("quantizationAware.method 'qkd' trains the teacher as well, and one that takes samples in another "
                 + "form cannot be; use 'qat-distillation'.");
         if (spec.QuantizationAware is { Method: "qkd" }) TrainedVariants.CheckTeacher(teacher!.Model.Path, folder);
-        var (student, epochs) = StudentTraining.Train(
-            spec, teacher?.Model, data, normalization, File("student.onnx"), memory, progress, cancellationToken);
+        var (student, epochs, generations) = new Generations(spec, data, normalization, memory).Train(
+            teacher?.Model, teacher?.Parameters ?? 0, File("student.onnx"), progress, cancellationToken);
         float[] AnswersOf(InferenceSession session, SampleSet samples)
             => ModelOutputs.Of(session, samples.Given().Feeds(session.InputNames[0]), cancellationToken).Values;
         float[] Answers(SampleSet samples)
@@ -153,6 +153,7 @@ internal sealed class Build(TimeProvider time)
             Search = decided.Search,
             Augmentations = decided.Augmentations,
             Courses = decided.Courses,
+            Generations = generations,
             CrossValidation = decided.Folds,
             Floors = floors.Reports,
             Findings = [

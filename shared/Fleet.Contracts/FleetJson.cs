@@ -36,7 +36,7 @@ namespace Fleet.Contracts;
         typeof(ListConverter<ChangeView>), typeof(ListConverter<DeviceRolloutView>),
         typeof(ListConverter<DeviceView>), typeof(ListConverter<DsseEnvelope>), typeof(ListConverter<DsseSignature>),
         typeof(ListConverter<AugmentationTrial>), typeof(ListConverter<ClassFigures>), typeof(ListConverter<Confusion>),
-        typeof(ListConverter<CourseTrial>), typeof(ListConverter<EpochReport>),
+        typeof(ListConverter<CourseTrial>), typeof(ListConverter<EpochReport>), typeof(ListConverter<GenerationReport>),
         typeof(ListConverter<CanaryFinding>), typeof(ListConverter<ModelResource>), typeof(ListConverter<CanaryMetricPlan>),
         typeof(ListConverter<FeaturePairSpec>), typeof(ListConverter<FloorReport>), typeof(ListConverter<FoldsReport>),
         typeof(ListConverter<LabelFigures>), typeof(ListConverter<AnomalyKind>), typeof(ListConverter<Scoring.PrecisionAtRecall>),

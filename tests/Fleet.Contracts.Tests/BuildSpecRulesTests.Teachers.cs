@@ -40,6 +40,22 @@ public sealed partial class BuildSpecRulesTests
             "teacher.members is for a teacher that is trained here"),
         ["a mean of boxes"] = (spec => Boxes(spec) with { Teacher = Boxes(spec).Teacher! with { Members = 2 } },
             "teacher.members 2: of several only the mean of their answers is known"),
+        ["an assistant of nobody"] = (spec => spec with { Teacher = new TeacherSpec { Family = TeacherSpec.None, Assistant = 24 } },
+            "teacher.assistant needs a teacher, and teacher is none"),
+        ["an assistant without width"] = (spec => spec with { Teacher = spec.Teacher! with { Assistant = -1 } },
+            "teacher.assistant -1 must be a width within 4..1024 or 'auto'"),
+        ["generations of nobody"] = (
+            spec => spec with
+            {
+                Teacher = new TeacherSpec { Family = TeacherSpec.None },
+                Distillation = spec.Distillation with { Generations = 2 },
+            }, "distillation.generations needs a teacher, and teacher is none"),
+        ["generations without end"] = (
+            spec => spec with { Distillation = spec.Distillation with { Generations = 9 } },
+            "distillation.generations 9 must be within 1..8"),
+        ["generations of boxes"] = (
+            spec => Boxes(spec) with { Distillation = Boxes(spec).Distillation with { Generations = 2 } },
+            "distillation.generations: a student teaches by its answers alone"),
         ["values made nothing"] = (
             spec => spec with { Teacher = new TeacherSpec { Onnx = "t.onnx", Input = new TeacherInput { Scale = 0 } } },
             "teacher.input.scale 0 must be a number other than 0"),

@@ -28,10 +28,19 @@ internal static class StudentTraining
         InputForm = data.InputForm,
     };
 
+    /// <param name="spec">What to build; its width is known.</param>
+    /// <param name="teacher">Who teaches; null for nobody.</param>
+    /// <param name="data">The samples.</param>
+    /// <param name="normalization">First step of the student.</param>
+    /// <param name="path">Where the student is left.</param>
+    /// <param name="teaching">Where it is left once more as a teacher of others; null for nowhere.</param>
+    /// <param name="memory">Keeps what is finished.</param>
+    /// <param name="sink">Told what is trained.</param>
+    /// <param name="cancellationToken">Honoured at every step.</param>
     /// <returns>The network as data, and one point for each epoch of both phases.</returns>
     public static (NetworkPlan Plan, IReadOnlyList<EpochReport> Epochs) Train(
-        BuildSpec spec, ITeacherModel? teacher, DataSet data, Normalization normalization, string path, BuildMemory memory,
-        IProgress<BuildProgress> sink, CancellationToken cancellationToken)
+        BuildSpec spec, ITeacherModel? teacher, DataSet data, Normalization normalization, string path, string? teaching,
+        BuildMemory memory, IProgress<BuildProgress> sink, CancellationToken cancellationToken)
     {
         var plan = PlanOf(spec, data);
         if (memory.Finished<IReadOnlyList<EpochReport>>("student") is { } finished && File.Exists(path)) return (plan, finished);
@@ -50,6 +59,7 @@ internal static class StudentTraining
                 Threshold = AnomalyThreshold.Of(network.Outputs(data.Validation, cancellationToken), spec.Data!.FalsePositiveRate()),
             });
         CheckedExport.Write(network, path, data.Test);
+        if (teaching is not null) CheckedExport.WriteTeacher(network, teaching);
         memory.Finish("student", epochs);
         return (plan, epochs);
     }

@@ -230,12 +230,17 @@ internal sealed partial class StudentSearch(BuildSpec spec, DataSet data, Hardwa
         var student = chosen.Student with { Budget = BudgetHere(_device?.FactorOf(chosen) ?? 1) };
         TrainingSpec Varied(TrainingSpec asked) => AugmentationTrials.Candidates(asked, _data.Of(student.Family).Data.Training)
             .FirstOrDefault(way => way.Name == chosen.Augmentation) is { Spec: { } way } ? way : asked;
+        var teacher = spec.Teacher!.Family == StudentSpec.Auto
+            ? TeacherOf(student, spec.Teacher, Varied(spec.Teacher.Training)) : spec.Teacher;
         return spec with
         {
             Student = student,
-            Teacher = spec.Teacher!.Family == StudentSpec.Auto
-                ? TeacherOf(student, spec.Teacher, Varied(spec.Teacher.Training)) : spec.Teacher,
-            Distillation = spec.Distillation with { Training = chosen.Training },
+            Teacher = teacher,
+            Distillation = spec.Distillation with
+            {
+                Training = chosen.Training,
+                Generations = teacher.IsNone ? null : spec.Distillation.Generations,
+            },
         };
     }
 
@@ -243,7 +248,7 @@ internal sealed partial class StudentSearch(BuildSpec spec, DataSet data, Hardwa
     private TeacherSpec TeacherOf(StudentSpec student, TeacherSpec asked, TrainingSpec training)
     {
         var isLinear = student.Family == "linear";
-        if (isLinear && spec.Data!.Unlabelled is null) return asked with { Family = TeacherSpec.None, Members = null };
+        if (isLinear && spec.Data!.Unlabelled is null) return asked with { Family = TeacherSpec.None, Members = null, Assistant = null };
         return asked with
         {
             Family = isLinear ? "mlp" : student.Family,

@@ -23,6 +23,10 @@ internal static class CheckedExport
         return Compare(network, path, heldOut);
     }
 
+    /// <summary>Writes it as a teacher takes samples: as features, which a student makes itself.</summary>
+    public static void WriteTeacher(Network network, string path) => OnnxFile.Save(
+        StudentExport.Model(network.Plan with { FrontEnd = null, InputForm = null }, network.Normalization, network.Folded()), path);
+
     /// <summary>The largest difference between a network and a file.</summary>
     /// <exception cref="BuildException">It is beyond the tolerance.</exception>
     public static double Compare(Network network, string path, SampleSet heldOut)

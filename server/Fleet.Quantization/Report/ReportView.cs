@@ -106,7 +106,7 @@ internal sealed record ReportView
         DetailsTitle = "The build spec and its data",
         Details = [
             $"Samples: {SamplesOf(report)}.", .. report.Data?.Notes ?? [], .. Tried(report.Augmentations),
-            .. Tried(report.Courses), .. Folded(report.CrossValidation),
+            .. Tried(report.Courses), .. Turns(report.Generations), .. Folded(report.CrossValidation),
             $"SHA-256 of the data: {report.DataSha256}",
         ],
         Asked = JsonSerializer.Serialize(report.Spec, FleetJson.Indented.BuildSpec),
@@ -192,6 +192,10 @@ internal sealed record ReportView
                 + ", and the loss on held-out samples was "
                 + string.Join(", ", trials.Select(trial => Invariant($"{trial.Loss:0.000} at {trial.Length} times"))) + ".";
     }
+
+    private static IEnumerable<string> Turns(IReadOnlyList<GenerationReport> generations) => generations.Select(one =>
+        $"{one.Name} ({one.Description}), taught by {one.Teacher}: {one.Test.Text()} on test samples"
+            + $"{(one.HeldOut is { } heldOut ? $", {heldOut.Text()} on those that chose" : "")}{(one.Kept ? ", which is built" : "")}.");
 
     private static IEnumerable<string> Folded(CrossValidationReport? found)
     {

@@ -67,6 +67,11 @@ public sealed record BuildReport
     /// <summary>How long and how steeply was tried before the training; empty where the spec or the family says it.</summary>
     public IReadOnlyList<CourseTrial> Courses { get; set; } = [];
 
+    /// <summary>
+    /// Everybody who learned between the teacher and the student that is built, in order; empty where the teacher taught one student.
+    /// </summary>
+    public IReadOnlyList<GenerationReport> Generations { get; set; } = [];
+
     /// <summary>How long networks were trained by cross-validation; absent where the spec has no <c>data.folds</c>.</summary>
     public CrossValidationReport? CrossValidation { get; init; }
 
@@ -128,6 +133,22 @@ public sealed record AugmentationTrial(string Name, double Loss, double Differen
 /// <param name="Used">True for the one that teacher and student are trained by.</param>
 public sealed record CourseTrial(
     int Length, double LearningRate, MetricValue Figure, double Loss, double Difference, double Error, bool Used);
+
+/// <summary>An assistant, or one of several students that were trained in turn.</summary>
+/// <param name="Name"><c>assistant</c>, <c>generation 1</c>, <c>generation 2</c>, ...</param>
+/// <param name="Description">Family and width.</param>
+/// <param name="Teacher">Who taught it.</param>
+/// <param name="Parameters">Trainable parameters.</param>
+/// <param name="HeldOut">What it reached on the validation samples; absent where there are none.</param>
+/// <param name="Loss">What it was chosen by, less being better, as of a rung of a search; absent where there are no such samples.</param>
+/// <param name="Test">What it reached on the test samples, which chose nothing.</param>
+/// <param name="Kept">True for the student that is built.</param>
+public sealed record GenerationReport(
+    string Name, string Description, string Teacher, long Parameters, MetricValue? HeldOut, double? Loss, MetricValue Test, bool Kept)
+{
+    /// <summary>The assistant's name.</summary>
+    public const string Assistant = "assistant";
+}
 
 /// <summary>One width that was tried, with an untrained network: size and latency do not depend on what it learned.</summary>
 /// <param name="Width">The width.</param>

@@ -11,6 +11,9 @@ public static partial class BuildSpecRules
     /// <summary>Most files that teach together.</summary>
     public const int MaximumEnsemble = 16;
 
+    /// <summary>Most students that are trained in turn.</summary>
+    public const int MaximumGenerations = 8;
+
     /// <summary>Where training may run.</summary>
     public static readonly IReadOnlyList<string> Devices = ["auto", "cpu", "cuda"];
 
@@ -72,6 +75,27 @@ public static partial class BuildSpecRules
         problems.Require(members == 1 || HasMean(spec),
             $"teacher.members {members}: of several only the mean of their answers is known. Boxes and scores of anomalies have none, "
                 + "losses with pairs look inside one, and quantizationAware.method 'qkd' trains one; leave it out.");
+    }
+
+    // A student as a teacher answers, and shows nothing of its inside under a teacher's names.
+    private static void JudgeTurns(BuildSpec spec, Problems problems)
+    {
+        var (assistant, generations) = (spec.Teacher?.Assistant, spec.Distillation.Generations);
+        problems.Require(generations is null or (>= 1 and <= MaximumGenerations),
+            $"distillation.generations {generations} must be within 1..{MaximumGenerations}.");
+        problems.Require(assistant is null or { IsAuto: true } or { Value: >= 4 and <= 1024 },
+            $"teacher.assistant {assistant} must be a width within 4..1024 or 'auto'.");
+        foreach (var (key, isAsked) in (ReadOnlySpan<(string, bool)>)[
+            ("teacher.assistant", assistant is not null), ("distillation.generations", generations > 1),
+        ])
+        {
+            if (!isAsked) continue;
+            problems.Require(spec.Teacher is not { IsNone: true },
+                $"{key} needs a teacher, and teacher is none; leave it out, or give a teacher.");
+            problems.Require(HasMean(spec),
+                $"{key}: a student teaches by its answers alone. Losses with pairs look inside a teacher, boxes and scores of anomalies "
+                    + "are not compared so, and quantizationAware.method 'qkd' trains the teacher; leave it out.");
+        }
     }
 
     /// <summary>True where several teachers can be asked as one: by the mean of what they answer.</summary>

@@ -36,6 +36,7 @@ public static partial class BuildSpecRules
         JudgeRelativeGate(spec, problems);
         JudgeNoTeacher(spec, problems);
         JudgeMembers(spec, problems);
+        JudgeTurns(spec, problems);
         return problems.All;
     }
 

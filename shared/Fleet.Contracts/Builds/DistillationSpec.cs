@@ -40,6 +40,13 @@ public sealed record DistillationSpec
     /// </summary>
     public bool? CompareWithLabels { get; init; }
 
+    /// <summary>
+    /// Students in turn, 1 to 8, of which each teaches the next one of the same form (born-again networks: Furlanello et al., arXiv
+    /// 1805.04770). The first is kept unless another is better by more than two standard errors on the validation samples; without such
+    /// samples the last. Absent: one. Each costs what one student costs.
+    /// </summary>
+    public int? Generations { get; init; }
+
     /// <summary>Epochs on the labels alone afterwards, at a tenth of the learning rate.</summary>
     public int FineTuneEpochs { get; set; } = 1;
 

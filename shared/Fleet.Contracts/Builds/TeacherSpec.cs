@@ -64,6 +64,13 @@ public sealed record TeacherSpec
     /// </summary>
     public int? Members { get; init; }
 
+    /// <summary>
+    /// Width of an assistant between teacher and student, of the student's family: it learns from the teacher, and the student from it
+    /// (Mirzadeh et al., arXiv 1902.03393). <c>auto</c>: in the middle, where the teacher has four times the student's parameters or more,
+    /// and only if samples that were held out say that it helps. Absent: nobody stands between.
+    /// </summary>
+    public StudentWidth? Assistant { get; init; }
+
     /// <summary>How it is trained.</summary>
     public TrainingSpec Training { get; set; } = new();
 }

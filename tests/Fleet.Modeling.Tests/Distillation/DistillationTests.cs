@@ -83,7 +83,7 @@ public sealed class DistillationTests : IDisposable
             Distillation = distillation,
         };
         using var teacher = new OnnxTeacher(_folder["teacher.onnx"], [1, 8, 8], 3);
-        return StudentTraining.Train(spec, teacher, Data, Normalization.Measure(Data.Training), _folder[name, "student.onnx"],
+        return StudentTraining.Train(spec, teacher, Data, Normalization.Measure(Data.Training), _folder[name, "student.onnx"], null,
             BuildMemory.Open(_folder[name], spec, Data), sink ?? new IgnoredProgress(), cancellationToken).Epochs;
     }
 

@@ -58,7 +58,7 @@ internal sealed class ReportWriter(DataFolder folder, TimeProvider time)
     private ReportedState StateOf(DeviceCredentials credentials, TrustedTime trusted, Outbox outbox, WrittenReports written)
     {
         var desired = new DesiredFile(folder, credentials, NullLogger<DesiredFile>.Instance);
-        var timings = new OrderedTimings(folder, NullLogger<OrderedTimings>.Instance);
+        var timings = new OrderedTimings(folder, time, NullLogger<OrderedTimings>.Instance);
         var gate = new OrderGate(credentials, desired, new DesiredSlot(), timings, trusted, NullLogger<OrderGate>.Instance);
         var report = new StateReport(
             new Journals(folder, NullLogger<Journals>.Instance), desired, gate, timings, credentials,

@@ -89,7 +89,7 @@ internal sealed partial class OrderGate(
         if (credentials.Identity.Announced(order.Address).Next != credentials.Identity.Next)
             credentials.Change(identity => identity.Announced(order.Address));
         // Under a root that has expired nothing new is run, not even to time it.
-        timings.Set(trustedRoot.ExpiresAt > trusted.Latest() ? order.Timings : null);
+        timings.Set(trustedRoot.ExpiresAt > trusted.Latest() ? order.Timings : null, order.IssuedAt);
         return null;
     }
 

@@ -16,14 +16,17 @@ internal sealed partial class OrderedTimings
 {
     private readonly Lock _lock = new();
     private readonly DataFolder _folder;
+    private readonly TimeProvider _time;
     private IReadOnlyList<OrderedTiming> _ordered = [];
     private IReadOnlyList<ReportedTiming> _answers = [];
+    private DateTimeOffset _issuedAt;
+    private long _receivedAt;
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>Reads what an earlier run has timed.</summary>
-    public OrderedTimings(DataFolder folder, ILogger<OrderedTimings> logger)
+    public OrderedTimings(DataFolder folder, TimeProvider time, ILogger<OrderedTimings> logger)
     {
-        _folder = folder;
+        (_folder, _time) = (folder, time);
         if (DurableFile.Read(folder.Timings) is not { } content) return;
         try { _answers = JsonSerializer.Deserialize(content, WireJson.Default.IReadOnlyListReportedTiming) ?? []; }
         catch (JsonException e) { LogUnreadable(logger, folder.Timings, e.Message); }
@@ -36,25 +39,29 @@ internal sealed partial class OrderedTimings
     }
 
     /// <summary>Takes what an accepted order has this device time.</summary>
-    public void Set(IReadOnlyList<OrderedTiming>? ordered)
+    /// <param name="ordered">The files; null for none.</param>
+    /// <param name="issuedAt">When the order was signed, by the clock that says when they expire.</param>
+    public void Set(IReadOnlyList<OrderedTiming>? ordered, DateTimeOffset issuedAt)
     {
         lock (_lock)
         {
-            _ordered = ordered ?? [];
+            (_ordered, _issuedAt, _receivedAt) = (ordered ?? [], issuedAt, _time.GetTimestamp());
             _changed.TrySetResult();
             _changed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         }
     }
 
     /// <summary>The next file to be timed; null when there is none.</summary>
-    /// <param name="now">The time this device trusts.</param>
     /// <param name="changed">Completes when another order came since.</param>
-    public OrderedTiming? Next(DateTimeOffset now, out Task changed)
+    public OrderedTiming? Next(out Task changed)
     {
         lock (_lock)
         {
             changed = _changed.Task;
-            return _ordered.FirstOrDefault(timing => timing.ExpiresAt > now && !_answers.Any(answer => IsOf(answer, timing)));
+            // Counted from receipt: the time that this device trusts may lie ahead of the server's by days.
+            var passed = _time.GetElapsedTime(_receivedAt);
+            return _ordered.FirstOrDefault(
+                timing => timing.ExpiresAt - _issuedAt > passed && !_answers.Any(answer => IsOf(answer, timing)));
         }
     }
 

@@ -1,5 +1,4 @@
 using Fleet.Agent.Deployment;
-using Fleet.Agent.Enrollment;
 using Fleet.Agent.Orders;
 using Fleet.Agent.Shelf;
 using Fleet.Agent.Validation;
@@ -17,8 +16,8 @@ namespace Fleet.Agent.Timing;
 /// deployed. What serves is not touched; what cannot be timed is an answer as well.
 /// </summary>
 internal sealed partial class TimingBench(
-    OrderedTimings timings, TrustedTime trusted, ArtifactShelf shelf, ArtifactDownload download, ShelfOptions options,
-    ValidationRunner runner, DeploymentRun deployments, StateReport report, TimeProvider time, ILogger<TimingBench> logger)
+    OrderedTimings timings, ArtifactShelf shelf, ArtifactDownload download, ShelfOptions options, ValidationRunner runner,
+    DeploymentRun deployments, StateReport report, TimeProvider time, ILogger<TimingBench> logger)
     : BackgroundService
 {
     /// <summary>How long both files may take to arrive: whoever asks goes on without an answer soon after.</summary>
@@ -31,7 +30,7 @@ internal sealed partial class TimingBench(
     {
         while (true)
         {
-            if (timings.Next(trusted.Latest(), out var changed) is not { } timing)
+            if (timings.Next(out var changed) is not { } timing)
             {
                 await changed.WaitAsync(stoppingToken);
                 continue;

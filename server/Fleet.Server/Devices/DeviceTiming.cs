@@ -5,7 +5,7 @@ namespace Fleet.Server.Devices;
 
 /// <summary>Files that a device times for a build, as they are stored, under the device's id: for one build at a time.</summary>
 /// <param name="Build">The build.</param>
-/// <param name="ExpiresAt">When the build waits no longer.</param>
+/// <param name="ExpiresAt">When the build waits no longer, by the time that orders are signed with.</param>
 /// <param name="Files">What is timed.</param>
 /// <param name="Answers">What the device has said of some of them, once of each.</param>
 internal sealed record DeviceTiming(

@@ -2,6 +2,7 @@ using Fleet.Contracts.Devices;
 using Fleet.Contracts.Http;
 using Fleet.Contracts.State;
 using Fleet.Contracts.Trust;
+using Fleet.Server.Keys;
 using Fleet.Server.Storage;
 
 namespace Fleet.Server.Devices;
@@ -11,7 +12,7 @@ namespace Fleet.Server.Devices;
 /// same document with its report: whoever is killed on the way, what was timed is not timed again.
 /// </summary>
 internal sealed partial class DeviceTimings(
-    IFleetStore store, DeviceBoard board, DesiredNotices notices, TimeProvider time, ILogger<DeviceTimings> logger)
+    IFleetStore store, DeviceBoard board, DesiredNotices notices, SigningClock clock, ILogger<DeviceTimings> logger)
     : IReportedStateObserver, IDeviceEnd
 {
     /// <summary>How long a device has for all files of a build: it fetches them and may time each for half a minute.</summary>
@@ -62,7 +63,8 @@ internal sealed partial class DeviceTimings(
     private async Task<TimingView> TryAskAsync(
         string build, DeviceId device, IReadOnlyList<TimedFile> files, CancellationToken cancellationToken)
     {
-        var now = time.GetUtcNow();
+        // The orders that carry it are signed with this time, and devices wait as long as it lies ahead of that.
+        var now = clock.Now();
         var stored = await store.FindAsync<DeviceTiming>(device.Value, cancellationToken);
         if (stored?.Document is { } known)
         {

@@ -8,7 +8,7 @@ using Fleet.Server.Storage;
 namespace Fleet.Server.Devices;
 
 /// <summary>What a device should run as it is told: whole, as the store has it at that moment, with an order to it alone.</summary>
-internal sealed class OrderedStates(IFleetStore store, IReleaseEnvelopes releases, FleetKeys keys, SigningClock clock, TimeProvider time)
+internal sealed class OrderedStates(IFleetStore store, IReleaseEnvelopes releases, FleetKeys keys, SigningClock clock)
 {
     /// <summary>
     /// How long a device may take an order. Longer than its trusted time can lie ahead by mistake; what holds orders back for months
@@ -60,7 +60,7 @@ internal sealed class OrderedStates(IFleetStore store, IReleaseEnvelopes release
 
     private async Task<IReadOnlyList<OrderedTiming>?> TimingsAsync(DeviceId device, CancellationToken cancellationToken)
         => await store.FindAsync<DeviceTiming>(device.Value, cancellationToken) is { Document: var asked }
-            && asked.Open(time.GetUtcNow()).ToList() is { Count: > 0 } open ? open : null;
+            && asked.Open(clock.Now()).ToList() is { Count: > 0 } open ? open : null;
 
     /// <summary>
     /// What was withdrawn of the device's models: first what it has or had, which it was told of under a revision of its own, then what

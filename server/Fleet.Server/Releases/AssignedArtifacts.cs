@@ -3,6 +3,7 @@ using Fleet.Contracts;
 using Fleet.Contracts.Devices;
 using Fleet.Server.Artifacts;
 using Fleet.Server.Devices;
+using Fleet.Server.Keys;
 using Fleet.Server.Storage;
 
 namespace Fleet.Server.Releases;
@@ -11,12 +12,12 @@ namespace Fleet.Server.Releases;
 /// Which artifacts a device may fetch: those of the releases that it should run, and files that it is to time for a build. A model is
 /// nobody else's business.
 /// </summary>
-internal sealed class AssignedArtifacts(IFleetStore store, IReleaseEnvelopes releases, TimeProvider time) : IArtifactAccess
+internal sealed class AssignedArtifacts(IFleetStore store, IReleaseEnvelopes releases, SigningClock clock) : IArtifactAccess
 {
     /// <inheritdoc/>
     public async Task<ArtifactUse?> UseOfAsync(DeviceId device, string sha256, CancellationToken cancellationToken)
     {
-        if (await DeviceTimings.NeedsAsync(store, device, sha256, time.GetUtcNow(), cancellationToken)) return ArtifactUse.Timing;
+        if (await DeviceTimings.NeedsAsync(store, device, sha256, clock.Now(), cancellationToken)) return ArtifactUse.Timing;
         // Builds upload more than is ever released.
         if (await store.FindAsync<PublishedArtifact>(sha256, cancellationToken) is null) return null;
         var (desired, _) = await store.DesiredAsync(device, cancellationToken);

@@ -114,8 +114,8 @@ public sealed class DesiredTests
         var credentials = new DeviceCredentials(folder, identity, new TrustedTime(folder, TimeProvider.System));
         return new OrderGate(
             credentials, new DesiredFile(folder, credentials, NullLogger<DesiredFile>.Instance), slot,
-            new OrderedTimings(folder, NullLogger<OrderedTimings>.Instance), new TrustedTime(folder, TimeProvider.System),
-            NullLogger<OrderGate>.Instance);
+            new OrderedTimings(folder, TimeProvider.System, NullLogger<OrderedTimings>.Instance),
+            new TrustedTime(folder, TimeProvider.System), NullLogger<OrderGate>.Instance);
     }
 
     private static DesiredState State(long revision) => new() { Revision = revision, Assignments = [] };

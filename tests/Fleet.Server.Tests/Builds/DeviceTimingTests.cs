@@ -76,6 +76,19 @@ public sealed class DeviceTimingTests : IAsyncLifetime
         Assert.Equal((null, "What it reported cannot be the time of an inference."), (timing.Latency, timing.Problem));
     }
 
+    /// <summary>Devices count from when an order was signed: what says when they need not answer must be of the same clock.</summary>
+    [Fact]
+    public async Task Clock_that_was_set_back_leaves_a_device_as_much_time()
+    {
+        await ConnectAsync();
+        var lease = await LeasedAsync();
+        _fleet.Clock.AdjustTime(_fleet.Clock.GetUtcNow() - TimeSpan.FromHours(1));
+        Assert.False((await AskAsync(lease, _file)).IsOver);
+        var order = OrderVerifier.Read((await _fleet.Of<OrderedStates>().OfAsync(Mine, default)).State!.Order!)!;
+        Assert.InRange(Assert.Single(order.Timings!).ExpiresAt - order.IssuedAt, TimeSpan.FromSeconds(110), DeviceTimings.Patience);
+        Assert.Equal(HttpStatusCode.OK, await FetchAsync(Mine, _file.Model));
+    }
+
     [Fact]
     public async Task Device_that_is_away_or_old_is_not_asked_and_one_that_is_silent_not_waited_for()
     {

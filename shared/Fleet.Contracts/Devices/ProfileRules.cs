@@ -30,10 +30,7 @@ public static partial class ProfileRules
             if (!holds) problems.Add(prefix + problem);
         }
         void Listed(string key, IReadOnlyList<string> values, Regex rule, string what)
-        {
-            Require(values.Count <= MaximumEntries, $"{key} has {values.Count} entries; at most {MaximumEntries} are allowed.");
-            foreach (var value in values.Where(value => !rule.IsMatch(value))) Require(false, $"{key} '{value}' must be {what}.");
-        }
+            => problems.AddRange(ProblemsOf(values, prefix + key, rule, what));
 
         Require(Names.IsName(profile.Name), $"name '{profile.Name}' must be {Names.Rule}.");
         Require(BuiltInProfiles.Find(profile.Name) is null, $"name '{profile.Name}' is that of a built-in profile; give yours another.");
@@ -61,18 +58,7 @@ public static partial class ProfileRules
         Require((numeric.Activations, numeric.Weights) != ("int8", "uint8"),
             "numeric.weights 'uint8' needs uint8 activations: no kernel takes signed ones with them.");
 
-        var runtime = profile.Runtime;
-        Require(runtime.ExecutionProviders.Count > 0,
-            "runtime.executionProviders must name at least one; CPUExecutionProvider is everywhere.");
-        Listed("runtime.executionProviders", runtime.ExecutionProviders, Provider(), "a provider's name, such as CPUExecutionProvider");
-        Require(runtime.IntraOpThreads is >= 0 and <= MostThreads,
-            $"runtime.intraOpThreads {runtime.IntraOpThreads} must be within 0..{MostThreads}.");
-        Require(runtime.SessionEntries.Count <= MaximumEntries,
-            $"runtime.sessionEntries has {runtime.SessionEntries.Count} entries; at most {MaximumEntries} are allowed.");
-        foreach (var (key, value) in runtime.SessionEntries)
-            Require(EntryKey().IsMatch(key) && value is { Length: <= MaximumEntryLength },
-                $"runtime.sessionEntries '{key}' must be a key such as session.x64quantprecision with a value of at most "
-                    + $"{MaximumEntryLength} characters.");
+        problems.AddRange(ProblemsOf(profile.Runtime, prefix));
 
         if (profile.Budget is { } budget)
         {
@@ -81,6 +67,30 @@ public static partial class ProfileRules
                 $"budget.maximumLatencyP95 {budget.MaximumLatencyP95} must be above zero.");
             Require(budget.MaximumMemoryBytes is null or > 0, $"budget.maximumMemoryBytes {budget.MaximumMemoryBytes} must be above 0.");
         }
+        return problems;
+    }
+
+    /// <summary>Every rule that what a session is created with breaks.</summary>
+    /// <param name="runtime">The settings, of a profile or beside a file.</param>
+    /// <param name="prefix">What stands before each key, such as <c>quantization.customProfiles[0].</c></param>
+    public static IReadOnlyList<string> ProblemsOf(RuntimeSettings runtime, string prefix = "")
+    {
+        var problems = new List<string>();
+        void Require(bool holds, string problem)
+        {
+            if (!holds) problems.Add($"{prefix}runtime.{problem}");
+        }
+        Require(runtime.ExecutionProviders.Count > 0, "executionProviders must name at least one; CPUExecutionProvider is everywhere.");
+        problems.AddRange(ProblemsOf(runtime.ExecutionProviders, $"{prefix}runtime.executionProviders", Provider(),
+            "a provider's name, such as CPUExecutionProvider"));
+        Require(runtime.IntraOpThreads is >= 0 and <= MostThreads,
+            $"intraOpThreads {runtime.IntraOpThreads} must be within 0..{MostThreads}.");
+        Require(runtime.SessionEntries.Count <= MaximumEntries,
+            $"sessionEntries has {runtime.SessionEntries.Count} entries; at most {MaximumEntries} are allowed.");
+        foreach (var (key, value) in runtime.SessionEntries)
+            Require(EntryKey().IsMatch(key) && value is { Length: <= MaximumEntryLength },
+                $"sessionEntries '{key}' must be a key such as session.x64quantprecision with a value of at most "
+                    + $"{MaximumEntryLength} characters.");
         return problems;
     }
 
@@ -95,6 +105,12 @@ public static partial class ProfileRules
             .. profiles.GroupBy(profile => profile.Name).Where(group => group.Count() > 1)
                 .Select(group => $"{key} has {group.Count()} profiles named '{group.Key}'."),
         ];
+
+    private static IEnumerable<string> ProblemsOf(IReadOnlyList<string> values, string key, Regex rule, string what)
+    {
+        if (values.Count > MaximumEntries) yield return $"{key} has {values.Count} entries; at most {MaximumEntries} are allowed.";
+        foreach (var value in values.Where(value => !rule.IsMatch(value))) yield return $"{key} '{value}' must be {what}.";
+    }
 
     [GeneratedRegex("^[a-z0-9_.]{1,32}\\z")]
     private static partial Regex Flag();

@@ -7,7 +7,10 @@ namespace Fleet.Contracts.Trust;
 /// <summary>A model file that a device times for a build, without serving it. Agents that do not know it leave it alone.</summary>
 /// <param name="Build">The build that asks.</param>
 /// <param name="Timed">What is timed.</param>
-/// <param name="ExpiresAt">After this moment nobody waits for an answer any more.</param>
+/// <param name="ExpiresAt">
+/// After this moment nobody waits for an answer any more. A device waits from receipt for as long as it lies after the order was issued:
+/// its own time may be another.
+/// </param>
 public sealed record OrderedTiming(string Build, TimedFile Timed, DateTimeOffset ExpiresAt);
 
 /// <summary>A model file, and what it is run on.</summary>
@@ -29,6 +32,7 @@ public sealed record TimedFile(ArtifactReference Model, ArtifactReference Sample
             if (artifact.Bytes is < 1 or > Limits.TimedFileBytes)
                 return $"A file to be timed has {artifact.Bytes:N0} bytes; 1 to {Limits.TimedFileBytes:N0} are allowed.";
         }
+        if (ProfileRules.ProblemsOf(Runtime) is [var problem, ..]) return $"A file to be timed cannot be run: {problem}";
         // A dozen of other things travel in the same order, which has its limit too.
         return JsonSerializer.SerializeToUtf8Bytes(this, WireJson.Default.TimedFile).Length is var bytes and > MaximumBytes
             ? $"What a file to be timed is called and run with takes {bytes} bytes; at most {MaximumBytes} are allowed."

@@ -80,6 +80,17 @@ public sealed class OrderAttackTests : IDisposable
             Assert.Equal(OrderFault.Malformed, Of(timing with { Timed = timing.Timed with { Model = wrong } }).Fault);
             Assert.Equal(OrderFault.Malformed, Of(timing with { Timed = timing.Timed with { Samples = wrong } }).Fault);
         }
+        // What it is run with is held to what profiles are.
+        foreach (var wrong in (RuntimeSettings[])[
+            new() { IntraOpThreads = 257 }, new() { IntraOpThreads = -1 }, new() { ExecutionProviders = [] },
+            new() { ExecutionProviders = ["../provider.so"] },
+            new() { SessionEntries = new Dictionary<string, string> { ["session entry"] = "1" } },
+        ])
+        {
+            var verdict = Of(timing with { Timed = timing.Timed with { Runtime = wrong } });
+            Assert.True(verdict.Fault == OrderFault.Malformed && verdict.Reason.Contains(": runtime.", StringComparison.Ordinal),
+                verdict.Reason);
+        }
     }
 
     [Fact]

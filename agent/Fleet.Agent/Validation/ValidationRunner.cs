@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Diagnostics;
 using System.Text.Json;
 using Fleet.Agent.Children;
@@ -54,7 +55,7 @@ internal sealed partial class ValidationRunner(ValidationOptions options, TimePr
         using var child = Process.Start(ChildProgram.StartInfo("validate"))
             ?? throw new InvalidOperationException($"{ChildProgram.Path} could not be started.");
         // Before it has threads: on Linux they take over what the first one has.
-        if (priority != ProcessPriorityClass.Normal) child.PriorityClass = priority;
+        if (priority != ProcessPriorityClass.Normal) Lower(child, priority);
         var answer = ConverseAsync(child, request);
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var memory = WatchMemoryAsync(child.Id, gate.MaximumMemoryBytes, ended.Token);
@@ -68,6 +69,18 @@ internal sealed partial class ValidationRunner(ValidationOptions options, TimePr
         var outcome = OutcomeOf(name, gate, reply, new ChildExit(child.ExitCode), timedOut: first == deadline, await memory);
         LogOutcome(name, outcome.Failure, outcome.Detail);
         return outcome with { Detail = Limits.Detail(outcome.Detail), ProcessorTime = reply?.ProcessorTime ?? default };
+    }
+
+    private static void Lower(Process child, ProcessPriorityClass priority)
+    {
+        try
+        {
+            child.PriorityClass = priority;
+        }
+        catch (Exception e) when (e is InvalidOperationException or Win32Exception)
+        {
+            // One that has ended already says so by its exit, and one whose priority may not be set is worth measuring all the same.
+        }
     }
 
     /// <summary>What it means that a validation ended like this. Pure.</summary>

@@ -105,13 +105,13 @@ internal sealed class StateReport(
     internal static byte[] Serialize(ReportedState state) => Fit(state).Bytes;
 
     /// <summary>
-    /// A report and its bytes. Where many models would exceed what the server reads, times of variants are left out first,
-    /// then details are shortened, and the order is left out last.
+    /// A report and its bytes. Where many models would exceed what the server reads, times of variants and for builds are left out
+    /// first, then details are shortened, and the order is left out last.
     /// </summary>
     internal static (ReportedState State, byte[] Bytes) Fit(ReportedState state)
     {
         var bytes = JsonSerializer.SerializeToUtf8Bytes(state, WireJson.Default.ReportedState);
-        if (bytes.Length > Limits.ReportedStateBytes && state.Models.Any(model => model.Times is not null))
+        if (bytes.Length > Limits.ReportedStateBytes && (state.Timings?.Count > 0 || state.Models.Any(model => model.Times is not null)))
             return Fit(state with { Timings = [], Models = [.. state.Models.Select(model => model with { Times = null })] });
         for (var length = 500; bytes.Length > Limits.ReportedStateBytes && length > 0; length /= 2)
         {

@@ -83,5 +83,12 @@ public sealed class ReceiptTests
         Assert.All(few.State.Models, model => Assert.Equal(3, model.Times!.Count));
         Assert.All(many.State.Models, model => Assert.True(model is { Times: null, Detail.Length: 1500 }));
         Assert.True(many.Bytes.Length <= Limits.ReportedStateBytes);
+
+        // What builds had timed goes as well, also where no model has times.
+        var untimed = State(3) with { Models = [.. State(3).Models.Select(model => model with { Times = null })] };
+        var room = Limits.ReportedStateBytes - StateReport.Fit(untimed).Bytes.Length;
+        var timed = StateReport.Fit(untimed with { Timings = [new("build", new string('a', 64), Problem: new string('x', room))] });
+        Assert.Empty(timed.State.Timings!);
+        Assert.All(timed.State.Models, model => Assert.Equal(1500, model.Detail.Length));
     }
 }

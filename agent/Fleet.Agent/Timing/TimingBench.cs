@@ -30,25 +30,34 @@ internal sealed partial class TimingBench(
     {
         while (true)
         {
-            if (timings.Next(out var changed) is not { } timing)
-            {
+            if (timings.Next(out var changed) is not { } timing || !await FinishAsync(timing, stoppingToken))
                 await changed.WaitAsync(stoppingToken);
-                continue;
-            }
-            try
-            {
-                var answer = await AnswerAsync(timing, stoppingToken);
-                LogTimed(
-                    timing.Timed.Model.Name, timing.Build, answer.Problem ?? $"{answer.Latency!.P95.TotalMilliseconds:0.000} ms (p95)");
-                timings.Answer(answer);
-                report.Send();
-            }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-            {
-                // A disk that is full keeps no answer: whoever asks stops waiting, and nothing is tried until another order comes.
-                LogNotKept(timing.Build, e.Message);
-                await changed.WaitAsync(stoppingToken);
-            }
+        }
+    }
+
+    /// <summary>Times a file and keeps what came of it. What goes wrong with that ends neither the agent nor what serves.</summary>
+    /// <returns>False when it could not be kept: whoever asks stops waiting, and nothing is tried until another order comes.</returns>
+    private async Task<bool> FinishAsync(OrderedTiming timing, CancellationToken stoppingToken)
+    {
+        try
+        {
+            var answer = await AnswerAsync(timing, stoppingToken);
+            LogTimed(
+                timing.Timed.Model.Name, timing.Build, answer.Problem ?? $"{answer.Latency!.P95.TotalMilliseconds:0.000} ms (p95)");
+            timings.Answer(answer);
+            report.Send();
+            return true;
+        }
+        catch (Exception e) when (e is not OperationCanceledException || !stoppingToken.IsCancellationRequested)
+        {
+            LogNotKept(timing.Build, e.Message);
+            return false;
+        }
+        finally
+        {
+            // Behind the answer, which it must not replace; what it leaves the next deployment removes.
+            try { deployments.Tidy(); }
+            catch (Exception e) when (e is not OutOfMemoryException) { LogNotTidied(timing.Build, e.Message); }
         }
     }
 
@@ -92,7 +101,6 @@ internal sealed partial class TimingBench(
         {
             deployments.Began -= Stop;
             shelf.Lend();
-            deployments.Tidy();
         }
     }
 
@@ -126,4 +134,7 @@ internal sealed partial class TimingBench(
 
     [LoggerMessage(LogLevel.Warning, "What was timed for build {Build} could not be kept, and is not reported: {Reason}")]
     private partial void LogNotKept(string build, string reason);
+
+    [LoggerMessage(LogLevel.Warning, "What was fetched for build {Build} could not be removed yet: {Reason}")]
+    private partial void LogNotTidied(string build, string reason);
 }

@@ -1,5 +1,7 @@
+using System.Text;
 using Fleet.Agent.Disk;
 using Fleet.Agent.Orders;
+using Fleet.Agent.Tests.Fixtures;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Releases;
 using Fleet.Contracts.Trust;
@@ -33,5 +35,29 @@ public sealed class OrderedTimingsTests
         Assert.Equal(timing, timings.Next(out _));
         time.Advance(TimeSpan.FromSeconds(30));
         Assert.Null(timings.Next(out _));
+    }
+
+    [Fact]
+    public async Task What_came_of_a_file_is_reported_though_nothing_can_be_tidied_and_the_agent_goes_on()
+    {
+        await using var server = await TestServer.StartAsync();
+        await using var agent = new AgentProcess(server);
+        await agent.EnrollAsync();
+        await server.DesireAsync("dev-1", 1);
+        agent.Start();
+        await Eventually.TrueAsync("it is connected", () => server.Reports.Any(report => report.Revision == 1));
+        Directory.Delete(agent.Data.Shelf, recursive: true);
+        foreach (var build in (string[])["first", "second"])
+        {
+            var artifact = server.Store($"{build}.onnx", Encoding.UTF8.GetBytes(build));
+            var order = server.Fleet.Order("dev-1", 1);
+            var timing = new OrderedTiming(build, new TimedFile(artifact, artifact, new RuntimeSettings()), order.IssuedAt.AddMinutes(2));
+            await server.DesireAsync(
+                "dev-1", server.Fleet.Desired("dev-1", 1) with { Order = server.Fleet.Sign(order with { Timings = [timing] }) });
+            await Eventually.TrueAsync($"it reports of {build}", () => server.Reports.Any(
+                report => report.Timings!.Any(said => said.Build == build && said.Problem is not null)),
+                TimeSpan.FromSeconds(20), () => agent.Process.Output);
+        }
+        Assert.Contains("could not be removed yet", agent.Process.Output, StringComparison.Ordinal);
     }
 }

@@ -114,6 +114,13 @@ internal static partial class ModelsCommand
             var profiles = call.Get(_profile) is { } named ? ProfileArguments.Of(named)
                 : call.Get(_device) is { } device ? [await ProfileOfAsync(call, device, cancellationToken)]
                 : [RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? BuiltInProfiles.ArmCpu : BuiltInProfiles.X64];
+            var budget = TimedOn(call, call.Get(_budget));
+            if (budget?.Device is not null && profiles.Count > 1)
+                throw new FleetException("A TIME in --budget with --rollout has --device time files, which are of one profile: leave all "
+                    + "but its own out of --profile.")
+                {
+                    Code = ExitCode.Usage,
+                };
             HardwareProfile[] custom = [.. profiles.Where(profile => BuiltInProfiles.Find(profile.Name) is null)];
             var spec = new BuildSpec
             {
@@ -125,7 +132,7 @@ internal static partial class ModelsCommand
                 {
                     Family = IsAnomaly(call) ? "mlp" : StudentSpec.Auto,
                     Width = IsAnomaly(call) ? 64 : new StudentSpec { Family = "" }.Width,
-                    Budget = TimedOn(call, call.Get(_budget)),
+                    Budget = budget,
                     Minutes = call.Get(_minutes),
                 },
                 // Who names a time means that of the device; the search can only look at this machine.

@@ -36,10 +36,17 @@ public static partial class BuildSpecRules
         problems.Require(spec.Budget?.MaximumLatencyP95 is not { } latency
             || (latency > TimeSpan.Zero && latency <= TimeSpan.FromMinutes(1)),
                 $"student.budget.maximumLatencyP95 {spec.Budget?.MaximumLatencyP95} must be above zero and at most a minute.");
-        problems.Require(spec.Budget?.Device is not { } device || Names.IsName(device),
-            $"student.budget.device '{spec.Budget?.Device}' must be {Names.Rule}.");
-        problems.Require(spec.Budget?.Device is null || spec is { IsSearched: true, Budget.MaximumLatencyP95: not null },
-            $"student.budget.device '{spec.Budget?.Device}' goes with student.family auto and student.budget.maximumLatencyP95.");
+    }
+
+    private static void JudgeDevice(StudentSpec spec, QuantizationSpec quantization, Problems problems)
+    {
+        if (spec.Budget?.Device is not { } device) return;
+        problems.Require(Names.IsName(device), $"student.budget.device '{device}' must be {Names.Rule}.");
+        problems.Require(spec is { IsSearched: true, Budget.MaximumLatencyP95: not null },
+            $"student.budget.device '{device}' goes with student.family auto and student.budget.maximumLatencyP95.");
+        problems.Require(quantization.Profiles.Count <= 1,
+            $"student.budget.device '{device}' times files of one profile, and quantization.profiles names {quantization.Profiles.Count} "
+                + $"({string.Join(", ", quantization.Profiles)}): name the one of that device alone.");
     }
 
     private static void JudgeFamily(string key, string family, int? depth, DataSpec data, Problems problems)

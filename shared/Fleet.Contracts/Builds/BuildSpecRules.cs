@@ -22,7 +22,11 @@ public static partial class BuildSpecRules
                     + "teacher.torchScript, or give labelled samples.");
             problems.Require(!data.IsUnlabelled || spec.Student?.IsSearched != true || data.Task is ModelTask.Anomaly,
                 "student.family auto compares students by labels, and data.train is not given: name a family, or give labelled samples.");
-            if (spec.Student is { } student) JudgeStudent(student, data, problems);
+            if (spec.Student is { } student)
+            {
+                JudgeStudent(student, data, problems);
+                JudgeDevice(student, spec.Quantization, problems);
+            }
             JudgeAnomaly(spec, problems);
             JudgeStops(spec, data, problems);
             var isPatient = spec.Teacher?.Training.Patience > 0 || spec.Distillation.Training.Patience > 0;

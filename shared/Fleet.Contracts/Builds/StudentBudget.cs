@@ -16,7 +16,7 @@ public sealed record StudentBudget
 
     /// <summary>
     /// An enrolled device that times the finalists of a search in place of this machine, for family <c>auto</c> with
-    /// <see cref="MaximumLatencyP95"/>. Only a worker that is joined to a server can ask it.
+    /// <see cref="MaximumLatencyP95"/> and a single profile, that of the device. Only a worker that is joined to a server can ask it.
     /// </summary>
     public string? Device { get; init; }
 }

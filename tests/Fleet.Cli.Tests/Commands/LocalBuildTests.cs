@@ -99,6 +99,8 @@ public sealed class LocalBuildTests : IDisposable
     [InlineData("--profile names one: leave one out", "models", "build", "--data", "x.csv", "--profile", "x64", "--device", "d")]
     [InlineData("--rollout needs the device that the model goes to", "models", "build", "--data", "x.csv", "--rollout")]
     [InlineData("--rollout goes with --data; beside a spec 'fleet rollouts start' does it.", "models", "build", "x.yaml", "--rollout")]
+    [InlineData("--device time files, which are of one profile: leave all but its own out of --profile.", "models", "build", "--data",
+        "x.csv", "--device", "d", "--rollout", "--budget", "5ms", "--profile", "x64,arm-cpu")]
     [InlineData("--teacher none.onnx does not exist.", "models", "build", "--data", "x.csv", "--teacher", "none.onnx")]
     [InlineData("--teacher goes with --data; beside a spec it stands in x.yaml.", "models", "build", "x.yaml", "--teacher", "t.onnx")]
     [InlineData("--minutes bounds a search, and --task anomaly searches no student",

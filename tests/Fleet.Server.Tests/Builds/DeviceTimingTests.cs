@@ -160,6 +160,7 @@ public sealed class DeviceTimingTests : IAsyncLifetime
 
     private static BuildSpec SpecOf(string? device) => TestFleet.SpecOf("speech") with
     {
+        Quantization = new QuantizationSpec { Profiles = ["x64"] },
         Student = new StudentSpec
         {
             Family = StudentSpec.Auto,

@@ -32,6 +32,9 @@ internal sealed class DeviceTimes(
     /// <summary>A device that is slower or faster than this by comparison has measured something else.</summary>
     private const double LargestFactor = 64;
 
+    /// <summary>What is written of a student: its two forms, and what they are run on.</summary>
+    private static readonly string[] FileNames = ["fp32.onnx", "int8.onnx", "inputs.npz"];
+
     private readonly Dictionary<string, Timed> _known = [];
     private int _asked;
     private string? _problem;
@@ -91,10 +94,9 @@ internal sealed class DeviceTimes(
 
     private Answer Asked(Candidate[] candidates, CancellationToken cancellationToken)
     {
-        if (timer is null) return new Answer([], $"This build has no server through which {device} could be asked to time students.");
-        var files = candidates.Select(candidate => FileOf(candidate, cancellationToken)).ToArray();
         try
         {
+            var files = candidates.Select(candidate => FileOf(candidate, cancellationToken)).ToArray();
             if (files.Select(file => file.File.Problem()).OfType<string>().FirstOrDefault() is { } problem) return new Answer([], problem);
             var view = timer(files, cancellationToken);
             var timed = new List<Timed>();
@@ -110,21 +112,22 @@ internal sealed class DeviceTimes(
         }
         finally
         {
-            foreach (var path in files.SelectMany(file => new[] { file.ModelPath, file.SamplesPath }).Distinct()) File.Delete(path);
+            foreach (var path in candidates.SelectMany(candidate => FileNames.Select(name => PathOf(candidate, name)))) File.Delete(path);
         }
     }
+
+    private string PathOf(Candidate candidate, string name) => Path.Combine(folder, $"{candidate.Network}-{name}");
 
     private LocalTimedFile FileOf(Candidate candidate, CancellationToken cancellationToken)
     {
         var view = samples.Of(candidate.Student.Family);
-        string PathOf(string name) => Path.Combine(folder, $"{candidate.Network}-{name}");
-        var (floats, integers, inputs) = (PathOf("fp32.onnx"), PathOf("int8.onnx"), PathOf("inputs.npz"));
+        string[] paths = [.. FileNames.Select(name => PathOf(candidate, name))];
+        var (floats, integers, inputs) = (paths[0], paths[1], paths[2]);
         WidthSearch.Write(
             candidate.Student, candidate.Student.Width.Value, profile, view.Data, view.Normalization, folder, floats, integers,
             cancellationToken);
         // Where the float file alone is fast enough the cost is of that.
-        var (model, other) = new FileInfo(floats).Length == candidate.Cost.Bytes ? (floats, integers) : (integers, floats);
-        File.Delete(other);
+        var model = new FileInfo(floats).Length == candidate.Cost.Bytes ? floats : integers;
         var given = view.Data.Training.Given();
         var few = (int)Math.Clamp(Limits.TimedFileBytes / (16L + 8 * given.Take(1).Inputs.Length) - 1, 1, Samples);
         ValidationSet.WriteInputs(inputs, StudentExport.Input, given.Take(few));

@@ -37,7 +37,10 @@ internal sealed class DeviceTimes(
 
     private readonly Dictionary<string, Timed> _known = [];
     private int _asked;
-    private string? _problem;
+    private string? _problem = timer is null ? $"This build has no server through which {device} could be asked to time students." : null;
+
+    /// <summary>False when it is not asked any more, or never could be.</summary>
+    public bool CanAsk => _problem is null && _asked < Asks;
 
     /// <summary>True when it has timed anything.</summary>
     public bool HasAnswered => _known.Count > 0;
@@ -80,7 +83,7 @@ internal sealed class DeviceTimes(
             .. candidates.DistinctBy(candidate => candidate.Network)
                 .Where(candidate => !_known.ContainsKey(candidate.Network)).Take(AtOnce),
         ];
-        if (asked.Length == 0 || _problem is not null || _asked == Asks) return;
+        if (asked.Length == 0 || !CanAsk) return;
         var name = $"device-times-{++_asked}";
         var answer = memory.Finished<Answer>(name);
         if (answer is null)
@@ -98,7 +101,7 @@ internal sealed class DeviceTimes(
         {
             var files = candidates.Select(candidate => FileOf(candidate, cancellationToken)).ToArray();
             if (files.Select(file => file.File.Problem()).OfType<string>().FirstOrDefault() is { } problem) return new Answer([], problem);
-            var view = timer(files, cancellationToken);
+            var view = timer!(files, cancellationToken);
             var timed = new List<Timed>();
             foreach (var (candidate, file) in candidates.Zip(files))
             {

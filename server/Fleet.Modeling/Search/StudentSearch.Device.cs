@@ -36,6 +36,7 @@ internal sealed partial class StudentSearch
     {
         if (spec.Student!.Budget is not { MaximumLatencyP95: not null, Device: { } device }) return;
         _device = new DeviceTimes(device, timer, _profile, _data, folder, memory);
+        if (!_device.CanAsk) return;
         progress.Report(0, $"asking {device} how fast it is");
         var probes = new List<Candidate>();
         foreach (var family in SearchSpace.FamiliesFor(data, onGrid: spec.QuantizationAware is not null).Where(one => one != "linear"))
@@ -70,13 +71,13 @@ internal sealed partial class StudentSearch
     {
         if (_device is not { } device) return [.. ranked.Take(count)];
         Candidate[] Field() => [.. ranked.Where(candidate => !IsTooSlow(candidate)).Take(count)];
-        progress.Report(0, $"asking {spec.Student!.Budget!.Device} to time the finalists");
+        if (device.CanAsk) progress.Report(0, $"asking {spec.Student!.Budget?.Device} to time the finalists");
         // Once for the best, and once for those that come in place of what is too slow.
         device.Ask(Field(), cancellationToken);
         device.Ask(Field(), cancellationToken);
         if (Field() is { Length: > 0 } field) return field;
         var fastest = ranked.MinBy(candidate => device.Of(candidate)!.Latency.P95)!;
-        _notes.Add($"Nothing that {spec.Student.Budget.Device} timed is within the budget there, a tenth being kept in reserve: the "
+        _notes.Add($"Nothing that {spec.Student!.Budget!.Device} timed is within the budget there, a tenth being kept in reserve: the "
             + "fastest is built. Raise student.budget.maximumLatencyP95, or lower maximumBytes.");
         return [fastest];
     }

@@ -61,4 +61,13 @@ public sealed class DeviceTimesTests : IDisposable
         Assert.False(asked);
         Assert.Empty(Directory.GetFiles(_folder["work"]));
     }
+
+    [Fact]
+    public void Without_a_server_nothing_is_asked_and_the_note_says_why()
+    {
+        var times = Of(null);
+        Assert.False(times.CanAsk);
+        times.Ask(Two, default);
+        Assert.StartsWith("This build has no server through which desk-1 could be asked", times.Note(), StringComparison.Ordinal);
+    }
 }

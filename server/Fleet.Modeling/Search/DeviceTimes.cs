@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json.Serialization;
 using Fleet.Contracts;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
@@ -53,19 +54,17 @@ internal sealed class DeviceTimes(
     {
         get
         {
-            double[] ratios = [.. _known.Values.Select(known => known.Time.Latency.P95 / known.Here).Order()];
-            return ratios.Length == 0 ? 1 : Math.Clamp(ratios[ratios.Length / 2], 1 / LargestFactor, LargestFactor);
+            double[] ratios = [.. _known.Values.Select(known => known.Ratio).Order()];
+            return ratios.Length == 0 ? 1 : (ratios[(ratios.Length - 1) / 2] + ratios[ratios.Length / 2]) / 2;
         }
     }
 
     /// <summary>The same of one student, by its own time where there is one.</summary>
-    public double FactorOf(Candidate candidate) => _known.TryGetValue(candidate.Network, out var known)
-        ? Math.Clamp(known.Time.Latency.P95 / known.Here, 1 / LargestFactor, LargestFactor) : Factor;
+    public double FactorOf(Candidate candidate) => _known.TryGetValue(candidate.Network, out var known) ? known.Ratio : Factor;
 
     /// <summary>What it came to, in a sentence.</summary>
     public string Note()
     {
-        static string Milliseconds(TimeSpan time) => time.TotalMilliseconds.ToString("0.000", CultureInfo.InvariantCulture);
         var problem = _problem is null ? "" : $"{_problem} ";
         if (!HasAnswered) return $"{problem}Latency is that of the machine that built, not of {device}.";
         var timed = string.Join("; ", _known.Values.Select(known => $"{known.Name} p95 {Milliseconds(known.Time.Latency.P95)} ms (median "
@@ -73,6 +72,8 @@ internal sealed class DeviceTimes(
         return $"Timed on {device}: {timed}. {problem}Other times are those of the machine that built, multiplied by "
             + $"{Factor.ToString("0.##", CultureInfo.InvariantCulture)}.";
     }
+
+    private static string Milliseconds(TimeSpan time) => time.TotalMilliseconds.ToString("0.000", CultureInfo.InvariantCulture);
 
     /// <summary>Has the device time students that it has not timed yet, as long as it answers.</summary>
     /// <param name="candidates">The students, whose costs name a latency; at most <see cref="AtOnce"/> of them are timed.</param>
@@ -110,6 +111,10 @@ internal sealed class DeviceTimes(
                         candidate.Network, candidate.Name, new DeviceTime(device, latency, timing.ProcessorTime ?? TimeSpan.Zero),
                         candidate.Cost.LatencyP95!.Value));
             }
+            // Neither budget nor students follow from what cannot be the time of the same file.
+            if (timed.FirstOrDefault(one => one.Ratio is < 1 / LargestFactor or > LargestFactor) is { } other)
+                return new Answer([], $"{device} took {Milliseconds(other.Time.Latency.P95)} ms (p95) for {other.Name}, and the machine "
+                    + $"that built {Milliseconds(other.Here)} ms: what differs by more than {LargestFactor} times is not used.");
             return new Answer([.. timed], view.Problem ?? view.Timings.Select(timing => timing.Problem).OfType<string>()
                 .Select(reason => $"{device} did not time everything: {reason}").FirstOrDefault());
         }
@@ -146,5 +151,9 @@ internal sealed class DeviceTimes(
     /// <param name="Name">The student, for people.</param>
     /// <param name="Time">What the device took.</param>
     /// <param name="Here">p95 on this machine.</param>
-    private sealed record Timed(string Network, string Name, DeviceTime Time, TimeSpan Here);
+    private sealed record Timed(string Network, string Name, DeviceTime Time, TimeSpan Here)
+    {
+        /// <summary>How many times as long as here it takes there.</summary>
+        [JsonIgnore] public double Ratio => Time.Latency.P95 / Here;
+    }
 }

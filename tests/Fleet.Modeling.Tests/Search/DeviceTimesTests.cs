@@ -48,6 +48,26 @@ public sealed class DeviceTimesTests : IDisposable
     ]);
 
     [Fact]
+    public void Factor_of_two_networks_is_between_theirs()
+    {
+        var times = Of((files, _) => Answer(files, 2, 6));
+        times.Ask(Two, default);
+        Assert.Equal((4.0, 2.0, 6.0, true), (times.Factor, times.FactorOf(Two[0]), times.FactorOf(Two[1]), times.CanAsk));
+    }
+
+    [Theory]
+    [InlineData(65, "65.000")]
+    [InlineData(0.01, "0.010")]
+    public void Time_that_is_not_of_the_same_file_ends_the_use_of_the_device(double milliseconds, string told)
+    {
+        var times = Of((files, _) => Answer(files, 2, milliseconds));
+        times.Ask(Two, default);
+        Assert.Equal((false, false, 1.0), (times.HasAnswered, times.CanAsk, times.Factor));
+        Assert.Contains($"desk-1 took {told} ms (p95) for conv1d 4, and the machine that built 1.000 ms", times.Note(),
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Nothing_is_left_of_files_that_could_not_all_be_made()
     {
         var beyond = Two[1] with { Student = Two[1].Student with { Family = "gone" } };

@@ -162,6 +162,11 @@ internal sealed class Build(TimeProvider time)
                 .. anomalies is null ? [] : AnomalyThreshold.Findings(data.Validation, rate),
                 .. SplitFindings.Of(data, decided.Asked.Data!, spec.Seed),
                 .. data.IsTeachers ? data.Notes.TakeLast(1) : [],
+                .. decided.Search is null && spec.Student.Budget?.Device is { } device ? new[]
+                {
+                    $"Only a search has {device} time files: student.budget.maximumLatencyP95 was held by the times of the machine that "
+                        + "built.",
+                } : [],
             ],
             StartedAt = startedAt,
             Duration = time.GetElapsedTime(start),
@@ -293,15 +298,14 @@ internal sealed class Build(TimeProvider time)
     }
 
     /// <summary>What every variant must keep within: a width that was found for a budget promises no other file, nor one trained.</summary>
-    // What the gate allows is the device's time, and variants are timed here: of a student that the device timed it is known what that
-    // is. The student's budget is this machine's time already.
+    // Both times are the device's, and variants are timed here: of a student that the device timed it is known how much that is.
     private static ProfileBudget BudgetOf(BuildSpec spec, double deviceFactor) => VariantChoice.Tighter(spec.Gate.Budget with
     {
         MaximumLatencyP95 = spec.Gate.MaximumLatencyP95 / deviceFactor,
     }, new ProfileBudget
     {
         MaximumBytes = spec.Student!.Budget?.MaximumBytes,
-        MaximumLatencyP95 = spec.Student.Budget?.MaximumLatencyP95,
+        MaximumLatencyP95 = spec.Student.Budget?.MaximumLatencyP95 / deviceFactor,
     });
 
     private static HardwareProfile[] ProfilesOf(QuantizationSpec spec) => [.. spec.Profiles.Select(name => spec.Find(name)

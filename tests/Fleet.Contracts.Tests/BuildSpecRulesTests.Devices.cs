@@ -9,7 +9,9 @@ public sealed partial class BuildSpecRulesTests
     [InlineData("auto", "desk-1", 5, "x64", null)]
     [InlineData("auto", "Desk 1", 5, "x64", "student.budget.device 'Desk 1' must be")]
     [InlineData("auto", "desk-1", 0, "x64", "student.budget.device 'desk-1' goes with student.family auto")]
-    [InlineData("mlp", "desk-1", 5, "x64", "student.budget.device 'desk-1' goes with student.family auto")]
+    [InlineData("mlp", "desk-1", 0, "x64", "student.budget.device 'desk-1' goes with student.family auto")]
+    [InlineData("mlp auto", "desk-1", 5, "x64", "student.budget.device 'desk-1' goes with student.family auto")]
+    [InlineData("mlp", "desk-1", 5, "x64", null)]
     [InlineData("auto", "desk-1", 5, "arm-cpu x64",
         "student.budget.device 'desk-1' times files of one profile, and quantization.profiles names 2 (arm-cpu, x64)")]
     public void Device_times_what_a_search_finds_within_a_time_and_for_one_profile(
@@ -22,7 +24,8 @@ public sealed partial class BuildSpecRulesTests
             Teacher = new TeacherSpec { Family = "conv1d" },
             Student = new StudentSpec
             {
-                Family = family,
+                Family = family.Split(' ')[0],
+                Width = family.Contains(' ') ? StudentWidth.Auto : new StudentSpec { Family = "" }.Width,
                 Budget = new StudentBudget
                 {
                     MaximumBytes = 50_000,

@@ -24,12 +24,8 @@ internal sealed partial class StudentSearch
     private static readonly TimeSpan Longest = TimeSpan.FromMinutes(1);
 
     /// <summary>The budget as this machine's time: what the spec allows is the device's, which takes so many times as long.</summary>
-    private StudentBudget? BudgetHere(double factor)
-    {
-        var here = spec.Student!.Budget?.MaximumLatencyP95 / factor;
-        return spec.Student.Budget is { } budget
-            ? budget with { Device = null, MaximumLatencyP95 = here > Longest ? Longest : here } : null;
-    }
+    private StudentBudget? BudgetHere(double factor) => spec.Student!.Budget is { } budget
+        ? budget with { Device = null, MaximumLatencyP95 = budget.MaximumLatencyP95 / factor } : null;
 
     /// <summary>Asks the device for a first time, which tells how much of a network it has time for.</summary>
     private void Probe(Progress progress, CancellationToken cancellationToken)

@@ -226,8 +226,9 @@ internal sealed partial class StudentSearch(BuildSpec spec, DataSet data, Hardwa
     /// <summary>The spec that builds what was found without a search.</summary>
     private BuildSpec Found(Candidate chosen)
     {
-        // The budget stays: what is built is held to it, as is whatever is built from this spec later.
-        var student = chosen.Student with { Budget = BudgetHere(_device?.FactorOf(chosen) ?? 1) };
+        // The budget stays as it was asked, a device's time with the device: what is built is held to it, as is whatever is built from this
+        // spec later. What it is on this machine only this build knows.
+        var student = chosen.Student with { Budget = spec.Student!.Budget };
         TrainingSpec Varied(TrainingSpec asked) => AugmentationTrials.Candidates(asked, _data.Of(student.Family).Data.Training)
             .FirstOrDefault(way => way.Name == chosen.Augmentation) is { Spec: { } way } ? way : asked;
         var teacher = spec.Teacher!.Family == StudentSpec.Auto

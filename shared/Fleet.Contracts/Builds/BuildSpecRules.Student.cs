@@ -42,8 +42,10 @@ public static partial class BuildSpecRules
     {
         if (spec.Budget?.Device is not { } device) return;
         problems.Require(Names.IsName(device), $"student.budget.device '{device}' must be {Names.Rule}.");
-        problems.Require(spec is { IsSearched: true, Budget.MaximumLatencyP95: not null },
-            $"student.budget.device '{device}' goes with student.family auto and student.budget.maximumLatencyP95.");
+        // A spec that was found keeps it beside the family and the width.
+        problems.Require(spec.Budget.MaximumLatencyP95 is not null && (spec.IsSearched || !spec.Width.IsAuto),
+            $"student.budget.device '{device}' goes with student.family auto, or the family and width that it found, and "
+                + "student.budget.maximumLatencyP95.");
         problems.Require(quantization.Profiles.Count <= 1,
             $"student.budget.device '{device}' times files of one profile, and quantization.profiles names {quantization.Profiles.Count} "
                 + $"({string.Join(", ", quantization.Profiles)}): name the one of that device alone.");

@@ -17,6 +17,7 @@ public sealed record StudentBudget
     /// <summary>
     /// An enrolled device that times the finalists of a search in place of this machine, for family <c>auto</c> with
     /// <see cref="MaximumLatencyP95"/> and a single profile, that of the device. Only a worker that is joined to a server can ask it.
+    /// A spec that was found keeps it: the time is that device's, and nobody asks it again.
     /// </summary>
     public string? Device { get; init; }
 }

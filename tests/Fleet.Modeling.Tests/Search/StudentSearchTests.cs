@@ -1,6 +1,9 @@
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
+using Fleet.Contracts.Http;
+using Fleet.Contracts.State;
 using Fleet.Contracts.Tensors;
+using Fleet.Contracts.Validation;
 using Fleet.Modeling.Data;
 using Fleet.Modeling.Search;
 using Fleet.Modeling.Torch;
@@ -42,10 +45,11 @@ public sealed class StudentSearchTests : IDisposable
         };
     }
 
-    private SearchReport Search(BuildSpec spec, IProgress<BuildProgress>? progress = null, CancellationToken cancellationToken = default)
+    private SearchReport Search(
+        BuildSpec spec, IProgress<BuildProgress>? progress = null, DeviceTimer? timer = null, CancellationToken cancellationToken = default)
     {
         var data = DataSets.Load(spec.Data!, null, spec.Seed);
-        return new StudentSearch(spec, data, [BuiltInProfiles.X64], _folder.Path, BuildMemory.Open(_folder.Path, spec, data))
+        return new StudentSearch(spec, data, [BuiltInProfiles.X64], _folder.Path, BuildMemory.Open(_folder.Path, spec, data), timer)
             .Run(progress ?? new IgnoredProgress(), cancellationToken);
     }
 
@@ -62,7 +66,7 @@ public sealed class StudentSearchTests : IDisposable
     {
         var spec = Bursts(new StudentBudget { MaximumBytes = 12_000 });
         using var stop = new CancellationTokenSource();
-        Assert.Throws<OperationCanceledException>(() => Search(spec, new Stop(stop, "round 2"), stop.Token));
+        Assert.Throws<OperationCanceledException>(() => Search(spec, new Stop(stop, "round 2"), cancellationToken: stop.Token));
         string[] Trials() => Directory.GetFiles(Path.Combine(_folder.Path, "unfinished"), "search-*x*-*.json");
         var finished = Trials().ToDictionary(file => file, File.ReadAllText);
         Assert.NotEmpty(finished);
@@ -92,10 +96,17 @@ public sealed class StudentSearchTests : IDisposable
     [Fact]
     public void Time_that_runs_short_leaves_candidates_out_and_says_so()
     {
-        var budget = new StudentBudget { MaximumBytes = 12_000, MaximumLatencyP95 = TimeSpan.FromSeconds(10) };
-        var found = Search(Bursts(budget, minutes: 0.001));
-        // What is built is held to all of the budget.
+        var budget = new StudentBudget { MaximumBytes = 12_000, MaximumLatencyP95 = TimeSpan.FromSeconds(10), Device = "desk-1" };
+        var latency = LatencySummary.OfMilliseconds(0.2, 0.3, 0.4);
+        var found = Search(
+            Bursts(budget, minutes: 0.001) with { Quantization = new QuantizationSpec { Profiles = ["x64"] } },
+            timer: (files, _) => new TimingView(true, [
+                .. files.Select(file => new ReportedTiming("build", file.File.Model.Sha256, latency, TimeSpan.FromMilliseconds(1))),
+            ]));
+        // What is built is held to all of the budget, which stays the device's time however much that is here.
         Assert.Equal(budget, found.Found.Student!.Budget);
+        Assert.True(found.DeviceFactor > 0 && found.DeviceFactor != 1, $"{found.DeviceFactor}");
+        Assert.Contains(found.Trials, trial => trial.Timed?.Latency == latency);
         Assert.Empty(BuildSpecRules.ProblemsOf(found.Found));
         Assert.Contains(found.Notes, note => note.Contains("student.minutes leaves no time for more", StringComparison.Ordinal));
         Assert.Single(found.Trials, trial => trial.Chosen);

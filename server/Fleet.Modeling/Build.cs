@@ -87,7 +87,8 @@ internal sealed class Build(TimeProvider time)
                 + "form cannot be; use 'qat-distillation'.");
         if (spec.QuantizationAware is { Method: "qkd" }) TrainedVariants.CheckTeacher(teacher!.Model.Path, folder);
         var (student, epochs, generations) = new Generations(spec, data, normalization, memory).Train(
-            teacher?.Model, teacher?.Parameters ?? 0, File("student.onnx"), progress, cancellationToken);
+            teacher?.Model, teacher is null ? 0 : teacher.Parameters / teacher.Model.Files.Count, File("student.onnx"), progress,
+            cancellationToken);
         float[] AnswersOf(InferenceSession session, SampleSet samples)
             => ModelOutputs.Of(session, samples.Given().Feeds(session.InputNames[0]), cancellationToken).Values;
         float[] Answers(SampleSet samples)

@@ -40,7 +40,7 @@ internal sealed class Generations(BuildSpec spec, DataSet data, Normalization no
 
     /// <summary>Trains.</summary>
     /// <param name="teacher">Who teaches at first; null for nobody.</param>
-    /// <param name="parameters">Its parameters.</param>
+    /// <param name="parameters">Its parameters; of several, those of one in the mean.</param>
     /// <param name="path">Where the student is left.</param>
     /// <param name="sink">Told what is trained.</param>
     /// <param name="cancellationToken">Honoured at every step.</param>
@@ -101,6 +101,8 @@ internal sealed class Generations(BuildSpec spec, DataSet data, Normalization no
         };
         var (plan, epochs) = StudentTraining.Train(
             asked, teacher, data, normalization, Of("student.onnx"), Of("teaching.onnx"), part, sink, cancellationToken);
+        // What the teacher said of this one's samples may be gigabytes, and is not asked for again.
+        if (Directory.Exists(Of(StudentTraining.AnswersFolder))) Directory.Delete(Of(StudentTraining.AnswersFolder), recursive: true);
         using var model = Teacher.OpenTrained(Of("teaching.onnx"), data);
         var heldOut = data.Validation;
         float[] answers = heldOut.Count > 0 ? model.Outputs(heldOut, cancellationToken) : [];

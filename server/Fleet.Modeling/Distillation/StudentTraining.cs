@@ -19,6 +19,9 @@ internal static class StudentTraining
     /// <summary>Fine-tuning polishes what distillation found: at a tenth of its learning rate it does not start over.</summary>
     private const double FineTuneRate = 0.1;
 
+    /// <summary>Name of the folder, beside the student, of what its teacher said.</summary>
+    public const string AnswersFolder = "teacher-outputs";
+
     /// <summary>The student of a spec whose width is known.</summary>
     public static NetworkPlan PlanOf(BuildSpec spec, DataSet data) => Families.Student(
         spec.Student!.Family, spec.Student.Width.Value, data.Training.SampleShape, Families.HeadFor(data), spec.Student.Depth ?? 0,
@@ -94,7 +97,7 @@ internal static class StudentTraining
         var (samples, heldOut) = TeacherLabels.Meal(data, teacher, spec.Data!.ValidationShare, seed, cancellationToken);
         using var answers = new TeacherOutputs(teacher, samples, LossSum.TeacherFeatures(distillation, samples.Labels),
             Augmentation.Of(training, samples, seed), Course.Of(training, samples.Count).Views(distillation, samples.Count),
-            Path.Combine(folder, "teacher-outputs"));
+            Path.Combine(folder, AnswersFolder));
         if (!answers.Kept)
             progress.Report(0, $"the teacher's answers need {answers.Bytes / 1e9:0.0} GB and {answers.Limit / 1e9:0.0} GB are kept, so it "
                 + "is asked anew at every step");

@@ -42,6 +42,8 @@ internal static class CourseTrials
         if (spec.Student!.Family != Family || !IsOpen(asked) || data.Unlabelled is not null) return [];
         if (data.Training.Labels is not (ClassLabels or ValueLabels or LabelSets)) return [];
         var parts = HeldOutParts.Of(data, spec.Seed);
+        // Of one machine alone nothing can be held out.
+        if (parts.Trainings > 1 && Folds.Most(data.Training) < parts.Trainings) return [];
         var course = Course.Of(asked, parts.TrainingSamples);
         var usual = (long)course.Epochs * Math.Max(1, parts.TrainingSamples / course.BatchSize);
         int[] lengths = [
@@ -57,8 +59,16 @@ internal static class CourseTrials
             if (memory.Finished<CandidateResult>(name) is not { } result)
             {
                 progress.Report((double)results.Count / lengths.Length, length == 1 ? "as usual" : $"{length} times the steps");
-                result = new CandidateTrial(parts, normalization, plan, Of(asked, length, parts.TrainingSamples), spec.Seed).Run(
-                    0, (int)(length * usual), 1, cancellationToken);
+                try
+                {
+                    result = new CandidateTrial(parts, normalization, plan, Of(asked, length, parts.TrainingSamples), spec.Seed).Run(
+                        0, (int)(length * usual), 1, cancellationToken);
+                }
+                catch (BuildException) when (length > 1)
+                {
+                    // At a rate that nobody asked for it went astray: the usual course is the better one.
+                    break;
+                }
                 memory.Finish(name, result);
             }
             results.Add(result);

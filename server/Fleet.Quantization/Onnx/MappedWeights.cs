@@ -18,6 +18,9 @@ internal sealed class MappedWeights : IDisposable
     /// <summary>Smaller ones are copied as quickly.</summary>
     private const int SmallestMapped = 64 << 10;
 
+    /// <summary>Models, of the size of a copy, that must find room on the disk before its weights go there.</summary>
+    private const int RoomForVariants = 4;
+
     private static readonly ConditionalWeakTable<ByteString, Place> Known = [];
 
     private static readonly ConcurrentDictionary<MappedPages, string> Live = [];
@@ -43,16 +46,18 @@ internal sealed class MappedWeights : IDisposable
 
     /// <summary>
     /// Moves the weights that a changed copy of a mapped model has of its own into another file beside the first: copies that are kept,
-    /// each with some weights changed, took more memory than all else. Where the disk has no room for them they stay in memory.
+    /// each with some weights changed, took more memory than all else. Where the disk has no room for them, and for variants beside
+    /// them, they stay in memory.
     /// </summary>
     /// <param name="model">The copy; nothing happens where none of its weights is mapped.</param>
     public static void Add(ModelProto model)
     {
         try
         {
-            FirstOf(model)?.Map(model);
+            if (FirstOf(model) is not { } owner) return;
+            if (new DriveInfo(owner.Folder).AvailableFreeSpace > RoomForVariants * (long)model.CalculateSize()) owner.Map(model);
         }
-        catch (IOException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             // They are where they were.
         }

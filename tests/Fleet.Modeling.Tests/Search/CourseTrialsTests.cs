@@ -64,6 +64,14 @@ public sealed class CourseTrialsTests : IDisposable
         Assert.Equal(4, CourseTrials.With(own, Data, Run(own, Kept(own, [0, 0.2, 0.3]))).Teacher!.Training.Epochs);
     }
 
+    [Fact]
+    public void Samples_of_one_machine_leave_none_to_judge_by()
+    {
+        var spec = Spec();
+        var data = new DataSet(Rows(Samples, origins: 1), Rows(Samples).Take(0), Rows(Samples), ["no", "yes"]);
+        Assert.Empty(Run(spec, BuildMemory.Open(_folder.Path, spec, data), data));
+    }
+
     private const int Samples = 40;
 
     private static readonly DataSet Data = new(Rows(Samples), Rows(Samples).Take(0), Rows(Samples), ["no", "yes"]);
@@ -91,14 +99,17 @@ public sealed class CourseTrialsTests : IDisposable
     private static CandidateResult Result(double[] losses) => new(
         new SearchRung(1, 1_000, 3, MetricValue.Of(Metric.Accuracy, 0.5), 0.1, losses.Average(), 1), losses);
 
-    private static IReadOnlyList<CourseTrial> Run(BuildSpec spec, BuildMemory memory) => CourseTrials.Run(
-        spec, Families.Student("mlp", 4, [3], new Classifier(2), 0, null), Data, Normalization.Measure(Data.Training), memory,
+    private static IReadOnlyList<CourseTrial> Run(BuildSpec spec, BuildMemory memory, DataSet? data = null) => CourseTrials.Run(
+        spec, Families.Student("mlp", 4, [3], new Classifier(2), 0, null), data ?? Data, Normalization.Measure(Data.Training), memory,
         Progress.Unheard, TestContext.Current.CancellationToken);
 
-    private static SampleSet Rows(int count)
+    private static SampleSet Rows(int count, int? origins = null)
     {
         var random = new Random(1);
         return new SampleSet([.. Enumerable.Range(0, 3 * count).Select(_ => random.NextSingle())], [3],
-            [.. Enumerable.Range(0, count).Select(sample => (long)(sample % 2))]);
+            [.. Enumerable.Range(0, count).Select(sample => (long)(sample % 2))])
+        {
+            Origins = origins is { } machines ? [.. Enumerable.Range(0, count).Select(sample => sample % machines)] : null,
+        };
     }
 }

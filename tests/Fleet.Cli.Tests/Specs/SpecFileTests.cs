@@ -164,7 +164,7 @@ public sealed class SpecFileTests
         "quantizationAware is '4'; keys are expected: weightBits, activationBits, endBits, method, epochs, phases, learningRate.")]
     [InlineData("distillation: 4",
         "distillation is '4'; keys are expected: temperature, alpha, losses, labels, views, training, compareWithLabels, "
-            + "fineTuneEpochs.")]
+            + "generations, fineTuneEpochs.")]
     [InlineData("distillation:\n  alpha: .nan", "distillation.alpha is .nan; a number is expected.")]
     [InlineData("distillation:\n  training:\n    augment: yes", "distillation.training.augment is yes; true or false is expected.")]
     [InlineData("quantization:\n  profiles:\n    x64: 1", "quantization.profiles is a section; a list, each item a text, is expected.")]

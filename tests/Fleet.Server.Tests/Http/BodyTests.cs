@@ -30,6 +30,7 @@ public sealed class BodyTests(RunningServer server) : IClassFixture<RunningServe
         [CarriedReport] = (Roles.Operator, Limits.ReportFileBytes),
         ["POST /api/v1/worker/leases"] = (Roles.Worker, Limits.ApiRequestBytes),
         ["POST /api/v1/worker/builds/{id}/progress"] = (Roles.Worker, Limits.ApiRequestBytes),
+        ["POST /api/v1/worker/builds/{id}/timings"] = (Roles.Worker, Limits.ApiRequestBytes),
         ["POST /api/v1/worker/builds/{id}/complete"] = (Roles.Worker, 2 * Limits.BuildReportBytes),
         ["POST /api/v1/worker/builds/{id}/fail"] = (Roles.Worker, Limits.ApiRequestBytes),
         ["POST /api/v1/devices/{id}/reenroll"] = (Roles.Operator, Limits.ApiRequestBytes),

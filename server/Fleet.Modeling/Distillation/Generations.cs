@@ -109,8 +109,8 @@ internal sealed class Generations(BuildSpec spec, DataSet data, Normalization no
         double[] losses = heldOut.Count > 0 ? HeldOutLoss.Of(answers, heldOut, data.Training) : [];
         return new Turn(
             new GenerationReport(name, plan.Description, by, plan.Parameters(),
-                heldOut.Count > 0 ? heldOut.Labels.Score(answers)[0] : null, heldOut.Count > 0 ? losses.Average() : null,
-                data.Test.Labels.Score(model.Outputs(data.Test, cancellationToken))[0], Kept: false),
+                data.Test.Labels.Score(model.Outputs(data.Test, cancellationToken))[0], Kept: false,
+                heldOut.Count > 0 ? heldOut.Labels.Score(answers)[0] : null, heldOut.Count > 0 ? losses.Average() : null),
             Of("student.onnx"), Of("teaching.onnx"), losses, plan, epochs);
     }
 

@@ -139,12 +139,13 @@ public sealed record CourseTrial(
 /// <param name="Description">Family and width.</param>
 /// <param name="Teacher">Who taught it.</param>
 /// <param name="Parameters">Trainable parameters.</param>
-/// <param name="HeldOut">What it reached on the validation samples; absent where there are none.</param>
-/// <param name="Loss">What it was chosen by, less being better, as of a rung of a search; absent where there are no such samples.</param>
 /// <param name="Test">What it reached on the test samples, which chose nothing.</param>
 /// <param name="Kept">True for the student that is built.</param>
+/// <param name="HeldOut">What it reached on the validation samples; absent where there are none.</param>
+/// <param name="Loss">What it was chosen by, less being better, as of a rung of a search; absent where there are no such samples.</param>
 public sealed record GenerationReport(
-    string Name, string Description, string Teacher, long Parameters, MetricValue? HeldOut, double? Loss, MetricValue Test, bool Kept)
+    string Name, string Description, string Teacher, long Parameters, MetricValue Test, bool Kept, MetricValue? HeldOut = null,
+    double? Loss = null)
 {
     /// <summary>The assistant's name.</summary>
     public const string Assistant = "assistant";

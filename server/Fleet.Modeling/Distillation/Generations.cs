@@ -21,9 +21,6 @@ internal sealed class Generations(BuildSpec spec, DataSet data, Normalization no
     /// <summary>A teacher of fewer times the student's parameters has no gap that an assistant could stand in.</summary>
     private const double LeastGap = 4;
 
-    /// <summary>Standard errors beyond which a difference is more than chance.</summary>
-    private const double Sure = 2;
-
     /// <summary>Between the seeds of two: a student must not begin as its teacher did.</summary>
     private const int SeedsApart = 2_000;
 
@@ -122,11 +119,7 @@ internal sealed class Generations(BuildSpec spec, DataSet data, Normalization no
         return Math.Clamp((int)Math.Round(times * spec.Student.Width.Value / step) * step, 4, 1024);
     }
 
-    private static bool IsSurelyBetter(Turn one, Turn other)
-    {
-        var (difference, error) = SearchRules.Compared(one.Losses, other.Losses);
-        return difference < -Sure * error;
-    }
+    private static bool IsSurelyBetter(Turn one, Turn other) => PairedLosses.IsSurelyBetter(one.Losses, other.Losses);
 
     // A build tells the share of one student that is distilled; each turn has its part of that.
     private sealed class OfTurn(IProgress<BuildProgress> sink, string name, int number, int count) : IProgress<BuildProgress>

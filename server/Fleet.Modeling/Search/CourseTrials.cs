@@ -21,9 +21,6 @@ internal static class CourseTrials
     /// <summary>Steps of a course that is still tried, and multiplications of all its passes forward: seconds on one core.</summary>
     private const long MostSteps = 16_000, MostMultiplications = (long)1e11;
 
-    /// <summary>Standard errors beyond which a difference is more than chance.</summary>
-    private const double Sure = 2;
-
     private static readonly int[] Longer = [3, 10];
 
     /// <summary>Tries what the spec leaves open; empty where nothing is.</summary>
@@ -52,7 +49,6 @@ internal static class CourseTrials
         ];
         if (lengths.Length == 1 || data.Training.Count < 2 * parts.Trainings) return [];
         var results = new List<CandidateResult>();
-        (double Difference, double Error) Compared(CandidateResult one) => SearchRules.Compared(one.Losses, results[0].Losses);
         foreach (var length in lengths)
         {
             var name = $"course-{length}";
@@ -73,14 +69,18 @@ internal static class CourseTrials
             }
             results.Add(result);
             // What learns by heart already does so all the more when it goes on.
-            if (Compared(result) is var (worse, chance) && worse > Sure * chance) break;
+            if (PairedLosses.IsSurelyBetter(results[0].Losses, result.Losses)) break;
         }
         // The usual one stands unless another is better by more than chance would make it.
-        var used = results.Where((one, index) => index == 0 || Compared(one) is var (better, error) && better < -Sure * error)
+        var used = results.Where((one, index) => index == 0 || PairedLosses.IsSurelyBetter(one.Losses, results[0].Losses))
             .MinBy(one => one.Rung.Loss);
         return [
-            .. results.Zip(lengths, (one, length) => new CourseTrial(length, Rate(asked, length), one.Rung.Figure, one.Rung.Loss,
-                Compared(one).Difference, Compared(one).Error, one == used)),
+            .. results.Zip(lengths, (one, length) =>
+            {
+                var (difference, error) = PairedLosses.Compared(one.Losses, results[0].Losses);
+                return new CourseTrial(
+                    length, Rate(asked, length), one.Rung.Figure, one.Rung.Loss, difference, error, one == used);
+            }),
         ];
     }
 

@@ -1,3 +1,4 @@
+using Fleet.Modeling.Training;
 
 namespace Fleet.Modeling.Search;
 
@@ -22,15 +23,7 @@ internal static class SearchRules
 
     private static bool IsAsGood(CandidateResult other, CandidateResult best)
     {
-        var (difference, error) = Compared(other.Losses, best.Losses);
+        var (difference, error) = PairedLosses.Compared(other.Losses, best.Losses);
         return difference <= error && other.Rung.Figure.Goodness() >= best.Rung.Figure.Goodness();
-    }
-
-    /// <summary>By how much the losses of one are above those of another, sample by sample, with the standard error of that.</summary>
-    public static (double Difference, double Error) Compared(IReadOnlyList<double> one, IReadOnlyList<double> other)
-    {
-        double[] differences = [.. one.Zip(other, (a, b) => a - b)];
-        var mean = differences.Average();
-        return (mean, Math.Sqrt(differences.Average(value => (value - mean) * (value - mean)) / Math.Max(1, differences.Length - 1)));
     }
 }

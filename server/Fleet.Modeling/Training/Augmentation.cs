@@ -27,6 +27,9 @@ internal sealed record Augmentation(bool Enabled, bool Mirror, int Seed)
     /// <summary>True: images get rectangles of others.</summary>
     public bool Cutmix { get; init; }
 
+    /// <summary>True: some images are mixed with others.</summary>
+    public bool Mixes => Mixup || Cutmix;
+
     /// <summary>Operations that every image goes through.</summary>
     public int Operations { get; init; }
 
@@ -92,7 +95,7 @@ internal sealed record Augmentation(bool Enabled, bool Mirror, int Seed)
     /// <summary>What a view is mixed with; null for nothing.</summary>
     public Mixture? MixtureOf(SampleSet samples, int index, int view)
     {
-        if (view == 0 || !(Mixup || Cutmix)) return null;
+        if (view == 0 || !Mixes) return null;
         var random = RandomOf(index, view, 1);
         if (random.NextDouble() >= MixedShare) return null;
         var isCut = Cutmix && (!Mixup || random.Next(2) == 1);

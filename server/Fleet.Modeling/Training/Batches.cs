@@ -45,6 +45,7 @@ internal sealed class Batches(SampleSet samples, int size, Augmentation augmenta
     public BatchLabels Labels(IReadOnlyList<int> indices, int view)
     {
         var own = LabelTensor.Of(samples.Labels, indices, device);
+        if (!augmentation.Mixes) return new BatchLabels(own);
         Mixture?[] mixtures = [.. indices.Select(index => augmentation.MixtureOf(samples, index, view))];
         if (mixtures.All(mixture => mixture is null)) return new BatchLabels(own);
         int[] others = [.. mixtures.Zip(indices, (mixture, index) => mixture?.Other ?? index)];

@@ -35,19 +35,19 @@ internal sealed record VariationTrial((string Name, TrainingSpec Spec) Way, IRea
     public static IReadOnlyList<AugmentationTrial> Judge(
         IReadOnlyList<VariationTrial> candidates, Func<(string Name, TrainingSpec Spec), IReadOnlyList<VariationTrial>> additions)
     {
-        float[][] losses = [.. candidates.Select(trial => trial.Losses(1, MostOfChance))];
+        double[][] losses = [.. candidates.Select(trial => trial.Losses(1, MostOfChance))];
         var best = losses.Index().MinBy(one => one.Item.Average()).Index;
         List<(string Name, double Loss, double Difference, double Error)> lines = [
             .. candidates.Zip(losses, (trial, own) =>
             {
-                var (difference, error) = Compared(own, losses[0]);
-                return (trial.Way.Name, (double)own.Average(), difference, error);
+                var (difference, error) = PairedLosses.Compared(own, losses[0]);
+                return (trial.Way.Name, own.Average(), difference, error);
             }),
         ];
         var suited = candidates[best].Suited();
         foreach (var trial in additions(candidates[best].Way))
         {
-            var (difference, error) = Compared(trial.Suited(), suited);
+            var (difference, error) = PairedLosses.Compared(trial.Suited(), suited);
             lines.Add((trial.Way.Name, lines[best].Loss + difference, lines[best].Difference + difference, error));
         }
         var used = lines.Index().MinBy(line => line.Item.Loss).Index;
@@ -57,13 +57,13 @@ internal sealed record VariationTrial((string Name, TrainingSpec Spec) Way, IRea
     }
 
     /// <summary>Losses at the temperature that makes their mean least: no sample is wrong with great confidence there.</summary>
-    private float[] Suited()
+    private double[] Suited()
         => Temperatures.Select(temperature => Losses(temperature)).MinBy(losses => losses.Average())!;
 
-    private float[] Losses(double temperature, double mostOfChance = double.PositiveInfinity)
+    private double[] Losses(double temperature, double mostOfChance = double.PositiveInfinity)
         => [.. Answers.SelectMany(answers => Losses(answers, temperature, mostOfChance))];
 
-    private static float[] Losses(HeldOutAnswers given, double temperature, double mostOfChance)
+    private static double[] Losses(HeldOutAnswers given, double temperature, double mostOfChance)
     {
         using var scope = NewDisposeScope();
         var (rows, heldOut, learned) = given;
@@ -78,13 +78,6 @@ internal sealed record VariationTrial((string Name, TrainingSpec Spec) Way, IRea
             _ => nn.functional.cross_entropy(answers / temperature, labels, reduction: nn.Reduction.None),
         };
         var most = heldOut is ValueLabels ? double.PositiveInfinity : mostOfChance * Math.Log(heldOut is LabelSets ? 2 : columns);
-        return losses.to_type(ScalarType.Float32).clamp_max(most).data<float>().ToArray();
-    }
-
-    private static (double Difference, double Error) Compared(float[] one, float[] other)
-    {
-        double[] differences = [.. one.Zip(other, (a, b) => (double)a - b)];
-        var mean = differences.Average();
-        return (mean, Math.Sqrt(differences.Average(value => (value - mean) * (value - mean)) / Math.Max(1, differences.Length - 1)));
+        return [.. losses.to_type(ScalarType.Float64).clamp_max(most).data<double>()];
     }
 }

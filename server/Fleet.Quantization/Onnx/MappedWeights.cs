@@ -23,11 +23,10 @@ internal sealed class MappedWeights : IDisposable
 
     private static readonly ConditionalWeakTable<ByteString, Place> Known = [];
 
-    private static readonly ConcurrentDictionary<MappedPages, string> Live = [];
+    private static readonly ConcurrentDictionary<MappedPages, MappedWeights> Live = [];
 
     private readonly string _path;
     private readonly List<string> _files = [];
-    private readonly List<MappedPages> _pages = [];
     private readonly List<ByteString> _mapped = [];
 
     /// <summary>Writes the weights of a model.</summary>
@@ -87,11 +86,7 @@ internal sealed class MappedWeights : IDisposable
             throw;
         }
         _files.Add(path);
-        if (pages is not null)
-        {
-            Live[pages] = path;
-            _pages.Add(pages);
-        }
+        if (pages is not null) Live[pages] = this;
         var places = weights.Zip(apart.Graph.Initializer)
             .ToDictionary(pair => (object)pair.First, pair => new Place(this, pair.Second), ReferenceEqualityComparer.Instance);
         foreach (var tensor in TensorsOf(model))
@@ -126,7 +121,7 @@ internal sealed class MappedWeights : IDisposable
     public void Dispose()
     {
         foreach (var bytes in _mapped) Known.Remove(bytes);
-        foreach (var pages in _pages) Live.TryRemove(pages, out _);
+        foreach (var (pages, _) in Live.Where(live => live.Value == this)) Live.TryRemove(pages, out _);
         foreach (var file in _files) File.Delete(file);
     }
 

@@ -1,0 +1,23 @@
+namespace Fleet.Modeling.Training;
+
+/// <summary>Losses of two networks on the same samples, and whether one is better by more than chance. Pure.</summary>
+internal static class PairedLosses
+{
+    /// <summary>Standard errors beyond which a difference is more than chance.</summary>
+    private const double Sure = 2;
+
+    /// <summary>By how much the losses of one are above those of another, sample by sample, with the standard error of that.</summary>
+    public static (double Difference, double Error) Compared(IReadOnlyList<double> one, IReadOnlyList<double> other)
+    {
+        double[] differences = [.. one.Zip(other, (a, b) => a - b)];
+        var mean = differences.Average();
+        return (mean, Math.Sqrt(differences.Average(value => (value - mean) * (value - mean)) / Math.Max(1, differences.Length - 1)));
+    }
+
+    /// <summary>True where the losses of one are below those of another by more than chance.</summary>
+    public static bool IsSurelyBetter(IReadOnlyList<double> one, IReadOnlyList<double> other)
+    {
+        var (difference, error) = Compared(one, other);
+        return difference < -Sure * error;
+    }
+}

@@ -165,8 +165,8 @@ internal sealed class Build(TimeProvider time)
                 .. data.IsTeachers ? data.Notes.TakeLast(1) : [],
                 .. decided.Search is null && spec.Student.Budget?.Device is { } device ? new[]
                 {
-                    $"Only a search has {device} time files: student.budget.maximumLatencyP95 was held by the times of the machine that "
-                        + "built.",
+                    $"{device} times files for a search only, and there was none: student.budget.maximumLatencyP95 was held to what the "
+                        + "machine that built measured.",
                 } : [],
             ],
             StartedAt = startedAt,

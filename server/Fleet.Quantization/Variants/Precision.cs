@@ -59,8 +59,8 @@ internal static class Precision
         // As the interval's width does, its reach falls with the root of the number of samples.
         var enough = 2 * samples * Math.Pow(reach / room, 2);
         return (isLoss
-                ? $"Its figure holds the limit, its interval reaches past it: {Amount(interval.High, unit)} may be lost where "
-                    + $"{Amount(limit, unit)} is allowed; "
+                ? $"Its figure holds the limit, its interval reaches past it: {Amount(interval.High, unit)} may be lost, and the limit "
+                    + $"is {Amount(limit, unit)}; "
                 : Text($"Its figure holds the limit of {limit:0.##} dB, its interval reaches below, to {interval.Low:0.0} dB; "))
             + (enough < MostSamples
                 ? Text($"about {Rounded(enough):N0} samples to judge, half of which report, would tell.")
@@ -68,7 +68,7 @@ internal static class Precision
     }
 
     private static string Amount(double loss, string unit) => unit == Units.Ratio
-        ? Text($"{100 * loss:0.##} points") : Units.Text(Math.Round(loss, 3), unit);
+        ? Text($"{100 * loss:0.##} {(Math.Round(100 * loss, 2) == 1 ? "point" : "points")}") : Units.Text(Math.Round(loss, 3), unit);
 
     private static string Shown(double half, string unit) => unit == Units.Ratio
         ? Text($"±{100 * half:0.##} points")

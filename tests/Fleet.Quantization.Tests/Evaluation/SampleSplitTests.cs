@@ -122,8 +122,8 @@ public sealed class SampleSplitTests
 
     [Theory]
     [InlineData(0.005, 0.009, Units.Ratio, null)]
-    [InlineData(-0.02, 0.02, Units.Ratio, "reaches past it: 2 points may be lost where 1 points is allowed; about 360 samples to judge")]
-    [InlineData(0.005, 0.0125, "cycles", "0.012 cycles may be lost where 0.01 cycles is allowed")]
+    [InlineData(-0.02, 0.02, Units.Ratio, "reaches past it: 2 points may be lost, and the limit is 1 point; about 360 samples to judge")]
+    [InlineData(0.005, 0.0125, "cycles", "0.012 cycles may be lost, and the limit is 0.01 cycles")]
     public void Loss_whose_interval_reaches_past_the_limit_is_said_to(double lost, double high, string unit, string? said)
         => Says(said, Precision.ReachingPast(lost, new("m", -0.05, high), 0.01, unit, 100));
 

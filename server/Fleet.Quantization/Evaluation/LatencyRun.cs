@@ -5,7 +5,7 @@ using Microsoft.ML.OnnxRuntime;
 
 namespace Fleet.Quantization.Evaluation;
 
-/// <summary>A variant beside the float model: each one's time on the wall, and how the processor times compare.</summary>
+/// <summary>A variant beside the float model: each one's latency, and how the processor times compare.</summary>
 /// <param name="Float">The float model's latency.</param>
 /// <param name="Variant">The variant's.</param>
 /// <param name="Speed">The float model's processor time over the variant's.</param>
@@ -23,7 +23,8 @@ internal sealed record PairTime(TimeSpan Least, TimeSpan Most, double Width)
 
 /// <summary>
 /// Times one inference at batch 1. Models are compared call by call in one process, so that whatever else the machine does falls
-/// on all of them alike.
+/// on all of them alike. A call that one thread computes waits for nothing but the processor: where a neighbour has that for a while,
+/// some milliseconds each time, it is not of the model, and is left out. A call of several threads is timed on the wall.
 /// </summary>
 internal static class LatencyRun
 {
@@ -68,7 +69,7 @@ internal static class LatencyRun
     {
         using var turns = new Turns(models, everyThread: false, Budget);
         turns.Take((_, _) => false, cancellationToken);
-        return [.. turns.Wall.Select(Summary)];
+        return [.. turns.Latencies.Select(Summary)];
     }
 
     /// <summary>A variant beside the float model; pairs of calls are added until their ratio is told, or time is up.</summary>
@@ -88,7 +89,7 @@ internal static class LatencyRun
         turns.Take((rounds, elapsed) => rounds < MaximumPairs && elapsed < time.Most
             && (elapsed < LeastPairTime || rounds % (elapsed > rounds * SlowPair ? SlowPairsBetweenLooks : PairsBetweenLooks) != 0
                 || Speed().Width > time.Width), cancellationToken);
-        return new TimedPair(Summary(turns.Wall[0]), Summary(turns.Wall[1]), Speed());
+        return new TimedPair(Summary(turns.Latencies[0]), Summary(turns.Latencies[1]), Speed());
     }
 
     private static LatencySummary Summary(List<TimeSpan> times)
@@ -105,8 +106,8 @@ internal static class LatencyRun
         private readonly Feed[] _feeds = [.. models.Select(model => model.Samples.Batches(1).First())];
         private readonly RunOptions _options = new();
 
-        /// <summary>By model, the time on the wall of each call.</summary>
-        public IReadOnlyList<List<TimeSpan>> Wall { get; } = [.. models.Select(_ => new List<TimeSpan>(MaximumCalls))];
+        /// <summary>By model, how long each call took.</summary>
+        public IReadOnlyList<List<TimeSpan>> Latencies { get; } = [.. models.Select(_ => new List<TimeSpan>(MaximumCalls))];
 
         /// <summary>By model, nanoseconds of processor time of each call.</summary>
         public IReadOnlyList<List<long>> Cpu { get; } = [.. models.Select(_ => new List<long>(MaximumCalls))];
@@ -127,8 +128,10 @@ internal static class LatencyRun
                 {
                     var (wall, cpu) = (Stopwatch.GetTimestamp(), CpuClock.Now(everyThread));
                     Call(i);
-                    Cpu[i].Add(CpuClock.Now(everyThread) - cpu);
-                    Wall[i].Add(Stopwatch.GetElapsedTime(wall));
+                    var (spent, elapsed) = (CpuClock.Now(everyThread) - cpu, Stopwatch.GetElapsedTime(wall));
+                    Cpu[i].Add(spent);
+                    var computed = CpuClock.Between(0, spent);
+                    Latencies[i].Add(!everyThread && computed < elapsed ? computed : elapsed);
                 }
             }
         }

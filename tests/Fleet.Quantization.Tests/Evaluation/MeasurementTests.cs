@@ -6,7 +6,7 @@ using Fleet.Quantization.Tests.Models;
 
 namespace Fleet.Quantization.Tests.Evaluation;
 
-/// <summary>Energy and memory: measured, or not claimed.</summary>
+/// <summary>Energy, memory and latency: measured, or not claimed.</summary>
 public sealed class MeasurementTests
 {
     [Fact]
@@ -53,6 +53,34 @@ public sealed class MeasurementTests
         }, TestContext.Current.CancellationToken);
         Assert.Equal(0.007, joules!.Value, 1e-9);
         Assert.True(spent >= 20 * 7000);
+    }
+
+    [Fact]
+    public void Neighbours_that_take_the_processor_do_not_lengthen_a_latency()
+    {
+        using var folder = new ScratchFolder();
+        using var session = OnnxRuntimeSession.Open(Model(1000).Save(folder, "model.onnx"));
+        var samples = new SyntheticFeeds(ModelInput.Of(session), 1, 1, ModelState.None);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        Thread[] neighbours = [
+            .. Enumerable.Range(0, 4 * Environment.ProcessorCount).Select(_ => new Thread(() =>
+            {
+                while (!stop.IsCancellationRequested) Thread.SpinWait(100);
+            })),
+        ];
+        foreach (var neighbour in neighbours) neighbour.Start();
+        try
+        {
+            // A neighbour keeps the processor for some milliseconds, in more than one of twenty of such calls.
+            var latency = LatencyRun.Measure([session], samples, TestContext.Current.CancellationToken)[0];
+            Assert.InRange(latency.P50, TimeSpan.FromMicroseconds(50), TimeSpan.FromSeconds(1));
+            Assert.InRange(latency.P95 / latency.P50, 1, 4);
+        }
+        finally
+        {
+            stop.Cancel();
+            foreach (var neighbour in neighbours) neighbour.Join();
+        }
     }
 
     [Fact]

@@ -6,16 +6,16 @@ namespace Fleet.Quantization.Media;
 
 /// <summary>
 /// Pictures from files: PNG and JPEG as Skia decodes them, which for JPEG is libjpeg-turbo with its exact transform, as in Pillow and
-/// OpenCV; PGM and PPM. Colours are taken as they stand, without profiles; transparency is left out; a picture that says that it is to
-/// be turned (EXIF) is turned.
+/// OpenCV; PGM and PPM. Colours are taken as they stand, without profiles, and of 16 bits the upper eight; grey of 16 bits is refused,
+/// since what measures rarely uses all of them; transparency is left out; a picture that says that it is to be turned (EXIF) is turned.
 /// </summary>
 internal static class PictureFile
 {
     private static ReadOnlySpan<byte> Png => [0x89, (byte)'P', (byte)'N', (byte)'G', (byte)'\r', (byte)'\n', 0x1A, (byte)'\n'];
     private static ReadOnlySpan<byte> Jpeg => [0xFF, 0xD8, 0xFF];
 
-    /// <summary>Where the header of a PNG has the bits of a channel.</summary>
-    private const int PngDepth = 24;
+    /// <summary>Where the header of a PNG has the bits of a channel and behind them the kind of its channels; its bit for colour.</summary>
+    private const int PngDepth = 24, PngColour = 2;
 
     /// <summary>Reads one file, all of it or nothing.</summary>
     /// <exception cref="FormatException">It is no such picture, is damaged, or is too large; the message says what to do.</exception>
@@ -62,8 +62,11 @@ internal static class PictureFile
     // Only what began as PNG or JPEG comes here: Skia's readers of other formats are never reached.
     private static Picture Decode(byte[] file)
     {
-        if (file.AsSpan().StartsWith(Png) && file.Length > PngDepth && file[PngDepth] > 8)
-            throw new FormatException("The picture has 16 bits a channel, and 8 are read; save it with 8, or as an npy array.");
+        if (file.AsSpan().StartsWith(Png) && file.Length > PngDepth + 1 && file[PngDepth] > 8 && (file[PngDepth + 1] & PngColour) == 0)
+        {
+            throw new FormatException(
+                "The picture is grey with 16 bits, of which the upper 8 may be empty; save it with 8, or as an npy array.");
+        }
         using var data = SKData.CreateCopy(file);
         using var codec = SKCodec.Create(data)
             ?? throw new FormatException("The picture is damaged: its header cannot be read. Copy or export it again, or move it away.");

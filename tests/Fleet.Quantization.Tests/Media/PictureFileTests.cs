@@ -44,6 +44,13 @@ public sealed class PictureFileTests
     }
 
     [Fact]
+    public void Of_colours_of_16_bits_the_upper_eight_are_read()
+    {
+        byte[] deep = [.. Pixels.SelectMany(value => new[] { value, value })];
+        Assert.Equal(Pixels, Colours(PictureFile.Read(PngWriter.Write(5, 4, 3, deep, depth: 16))));
+    }
+
+    [Fact]
     public void Picture_that_was_cut_off_is_never_half_read()
     {
         foreach (var file in new[] { Jpeg, PngWriter.Write(5, 4, 3, Pixels) })
@@ -108,7 +115,7 @@ public sealed class PictureFileTests
     [Fact]
     public void What_would_be_read_as_something_else_is_refused()
     {
-        Assert.Contains("16 bits", Refusal(PngWriter.Write(5, 2, 3, Pixels, depth: 16)), StringComparison.Ordinal);
+        Assert.Contains("grey with 16 bits", Refusal(PngWriter.Write(5, 4, 1, Pixels[..40], depth: 16)), StringComparison.Ordinal);
         Assert.Contains("does not begin", Refusal(Encoding.ASCII.GetBytes("GIF89a.......")), StringComparison.Ordinal);
         Assert.Contains("does not begin", Refusal([]), StringComparison.Ordinal);
     }

@@ -99,6 +99,9 @@ public static class Limits
     /// <summary>Bytes of one inference request to the local endpoint.</summary>
     public const int InferenceRequestBytes = 32 * 1024 * 1024;
 
+    /// <summary>Windows of streams that one request for predictions is answered for, each by a run of the model.</summary>
+    public const int WindowsPerRequest = 1024;
+
     /// <summary>Characters of what a model's file says of how its input is made.</summary>
     public const int InputFormLength = 4 * 1024 * 1024;
 

@@ -49,6 +49,7 @@ public sealed partial class GoldenTests
         ["proving-report"] = typeof(ReportedState),
         // In the metadata of a model's file.
         ["input-form"] = typeof(InputForm),
+        ["series-form"] = typeof(InputForm),
     };
 
     public static TheoryData<string> Names

@@ -15,6 +15,8 @@ namespace Fleet.EndToEnd.Tests;
 [Collection(nameof(OneFleet))]
 public sealed class RegressionTests(FleetFixture fleet) : IDisposable
 {
+    private const int Window = 8;
+
     private readonly TemporaryFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();
@@ -31,7 +33,7 @@ public sealed class RegressionTests(FleetFixture fleet) : IDisposable
         var measured = Assert.IsType<Scores>(active.Measured).Find("rmse")!;
         Assert.Equal(("cycles", MetricDirection.Lower), (measured.Unit, measured.Better));
         Assert.InRange(measured.Value, 1e-6, 1.5 * good.Variants.First(variant => variant.Chosen).Scores!.Find("rmse")!.Value);
-        await PredictionsAreTalliedAsync(agent);
+        await RowsAreAnsweredByWindowAndTalliedAsync(agent);
 
         var strict = new GateSpec { Thresholds = [new Threshold { Metric = "rmse", Maximum = 0.001 }], ValidationSamples = 40 };
         await fleet.BuiltAsync(Spec(strict));
@@ -41,35 +43,53 @@ public sealed class RegressionTests(FleetFixture fleet) : IDisposable
         Assert.Equal(1, Assert.Single((await fleet.Server.DeviceAsync("wear-1")).Models).ActiveVersion);
     }
 
-    /// <summary>What applications ask the device is told to operators as mean, deviation and range of the predictions.</summary>
-    private async Task PredictionsAreTalliedAsync(RunningAgent agent)
+    /// <summary>
+    /// An application sends the rows of a machine and is answered for each window as if it had sent its tensor alone; operators are told
+    /// mean, deviation and range of the predictions, one for each run of the model.
+    /// </summary>
+    private async Task RowsAreAnsweredByWindowAndTalliedAsync(RunningAgent agent)
     {
-        const int Requests = 5;
         var address = await agent.InferenceAsync();
         using var http = new HttpClient();
-        var described = (await http.GetFromJsonAsync<JsonNode>(new Uri(address, "/v2/models/wear")))!["inputs"]![0]!;
-        var shape = ((JsonArray)described["shape"]!).Select(extent => Math.Max(1, (int)extent!)).ToArray();
-        var predicted = new List<float>();
-        for (var n = 0; n < Requests; n++)
+        async Task<JsonNode> AskAsync(string path, object request)
         {
-            var value = 0.5f + n;
-            using var answer = await http.PostAsJsonAsync(new Uri(address, "/v2/models/wear/infer"), new
+            using var answer = await http.PostAsJsonAsync(new Uri(address, path), request);
+            var text = await answer.Content.ReadAsStringAsync();
+            Assert.True(answer.IsSuccessStatusCode, text);
+            return JsonNode.Parse(text)!;
+        }
+        var rows = File.ReadLines(_folder["wear.txt"]).Select(line => line.Split(' ')).TakeWhile(fields => fields[0] == "1")
+            .Select(fields => fields.Skip(2).Select(field => float.Parse(field, CultureInfo.InvariantCulture)).ToArray()).ToArray();
+        var predictions = (await AskAsync("/v1/models/wear:predict", new { instances = new[] { rows, rows[..Window] } }))["predictions"]!;
+        var windows = predictions[0]!["windows"]!.AsArray();
+        Assert.Equal(Enumerable.Range(0, rows.Length - Window + 1).Select(start => (start, start + Window)),
+            windows.Select(window => ((int)window!["start"]!, (int)window["end"]!)));
+
+        var described = (await http.GetFromJsonAsync<JsonNode>(new Uri(address, "/v2/models/wear")))!["inputs"]![0]!;
+        var predicted = windows.Select(window => (float)window!["value"]!).ToList();
+        Assert.Equal(predicted[0], (float)predictions[1]!["value"]!);
+        predicted.Add(predicted[0]);
+        foreach (var (start, value) in predicted[..^1].Index().ToArray())
+        {
+            var alone = await AskAsync("/v2/models/wear/infer", new
             {
                 inputs = new[]
                 {
                     new
                     {
-                        name = (string)described["name"]!, datatype = "FP32", shape,
-                        data = Enumerable.Repeat(value, shape.Aggregate(1, (product, extent) => product * extent)),
+                        name = (string)described["name"]!, datatype = "FP32", shape = (int[])[1, 2, Window],
+                        data = Enumerable.Range(0, 2).SelectMany(channel => rows[start..(start + Window)].Select(row => row[channel])),
                     },
                 },
             });
-            predicted.Add((float)(await answer.Content.ReadFromJsonAsync<JsonNode>())!["outputs"]![0]!["data"]![0]!);
+            predicted.Add((float)alone["outputs"]![0]!["data"]![0]!);
+            Assert.Equal(predicted[^1], value);
         }
+        Assert.True(predicted.Distinct().Count() > windows.Count / 2, "The machine wears, and the model says the same all the time.");
 
-        var view = await fleet.TalliedAsync("wear-1", "wear", Requests);
+        var view = await fleet.TalliedAsync("wear-1", "wear", predicted.Count);
         var values = Assert.Single(view.Values!);
-        Assert.Equal(Requests, values.Count);
+        Assert.Equal(predicted.Count, values.Count);
         Assert.Equal(predicted.Average(), values.Mean, 1e-3 * (1 + Math.Abs(predicted.Average())));
         Assert.Equal((predicted.Min(), predicted.Max()), ((float)values.Minimum, (float)values.Maximum));
         Assert.Empty(view.Classes);
@@ -103,7 +123,7 @@ public sealed class RegressionTests(FleetFixture fleet) : IDisposable
                 Task = ModelTask.Regression,
                 LabelUnit = "cycles",
                 Train = _folder["wear.txt"],
-                Series = new SeriesSpec { Unit = "1", Without = ["2"], Window = 8, MaximumRemaining = 20 },
+                Series = new SeriesSpec { Unit = "1", Without = ["2"], Window = Window, MaximumRemaining = 20 },
             },
             Teacher = new TeacherSpec { Family = "conv1d", Width = 4, Training = training },
             Student = new StudentSpec { Family = "conv1d", Width = 4 },

@@ -28,10 +28,14 @@ internal sealed partial class InferenceServer
         try
         {
             using var body = await ReadBodyAsync(context);
-            var (input, value, unknown) = await ReadAsync(model, body, context.RequestAborted);
-            using var given = value;
+            using var request = await ReadAsync(model, body, context.RequestAborted);
             using var response = new PooledBuffer();
-            await PredictAsync(model, (input, given), unknown, response, context.RequestAborted);
+            if (request.HasWindows) await PredictWindowsAsync(model, request, response, context.RequestAborted);
+            else
+            {
+                await RunAsync(model, request.Name, request.Samples,
+                    outputs => PredictionWriter.Write(response, model.Description, outputs, request.Unknown), context.RequestAborted);
+            }
             await Send(context, 200, "application/json", response);
         }
         catch (Exception e) when (e is not OperationCanceledException)
@@ -46,16 +50,14 @@ internal sealed partial class InferenceServer
     }
 
     /// <summary>Makes the model's input of a request; what the request took as JSON is free again before the model runs.</summary>
-    private async Task<(string Name, OrtValue Value, IReadOnlyList<string>[] Unknown)> ReadAsync(
-        LoadedModel model, PooledBuffer body, CancellationToken cancellationToken)
+    private async Task<PredictRequest> ReadAsync(LoadedModel model, PooledBuffer body, CancellationToken cancellationToken)
     {
         var reading = body.Written.Length > LargeRequest ? ReadingLarge : _running;
         await reading.WaitAsync(cancellationToken);
         try
         {
             using var request = Instances(body);
-            var (name, value) = model.Instances.Read(request.RootElement.GetProperty("instances"u8), out var unknown);
-            return (name, value, unknown);
+            return model.Instances.Read(request.RootElement.GetProperty("instances"u8));
         }
         finally
         {
@@ -104,16 +106,53 @@ internal sealed partial class InferenceServer
         }
     }
 
-    private async Task PredictAsync(
-        LoadedModel model, (string Name, OrtValue Value) input, IReadOnlyList<string>[] unknown, PooledBuffer response,
+    // A window is run by itself, as if it had been asked alone: its answer, what telemetry counts of it and its time are those of one run,
+    // and what is asked meanwhile has its turn between two.
+    private async Task PredictWindowsAsync(
+        LoadedModel model, PredictRequest request, PooledBuffer response, CancellationToken cancellationToken)
+    {
+        using var one = request.One();
+        using var json = PredictionWriter.Begin(response);
+        Task AnswerAsync() => RunAsync(model, request.Name, one,
+            outputs => PredictionWriter.WriteAnswer(json, model.Description, outputs), cancellationToken);
+        for (var instance = 0; instance < request.Unknown.Length; instance++)
+        {
+            json.WriteStartObject();
+            if (request.Longer(instance) is not { } stream)
+            {
+                request.Take(instance, one);
+                await AnswerAsync();
+            }
+            else
+            {
+                json.WriteStartArray("windows"u8);
+                for (var window = 0; window < stream.Count; window++)
+                {
+                    stream.Write(window, one.GetTensorMutableDataAsSpan<float>());
+                    var (start, end) = stream.Bounds(window);
+                    json.WriteStartObject();
+                    json.WriteNumber("start"u8, start);
+                    json.WriteNumber("end"u8, end);
+                    await AnswerAsync();
+                    json.WriteEndObject();
+                }
+                json.WriteEndArray();
+            }
+            json.WriteEndObject();
+        }
+        PredictionWriter.End(json, model.Description);
+    }
+
+    private async Task RunAsync(
+        LoadedModel model, string input, OrtValue value, Action<IReadOnlyList<(OnnxTensor Tensor, OrtValue Value)>> answer,
         CancellationToken cancellationToken)
     {
         await _running.WaitAsync(cancellationToken);
         try
         {
             List<string> names = [.. model.Outputs.Select(output => output.Name)];
-            using var outputs = model.Run([input.Name], [input.Value], names);
-            PredictionWriter.Write(response, model.Description, [.. model.Outputs.Zip(outputs)], unknown);
+            using var outputs = model.Run([input], [value], names);
+            answer([.. model.Outputs.Zip(outputs)]);
         }
         catch (OnnxRuntimeException e)
         {

@@ -1,7 +1,6 @@
 using System.Text.Json;
 using Fleet.Contracts;
 using Fleet.Contracts.Inputs;
-using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 
 namespace Fleet.Agent.Inference;
@@ -14,10 +13,10 @@ internal sealed class ModelInstances
 {
     private readonly InputForm? _form;
     private readonly OnnxTensor? _input;
-    private readonly IInstanceReader? _reader;
+    private readonly IInputReader? _reader;
     private readonly string _refusal;
 
-    private ModelInstances(InputForm? form, OnnxTensor? input, IInstanceReader? reader, string refusal = "")
+    private ModelInstances(InputForm? form, OnnxTensor? input, IInputReader? reader, string refusal = "")
         => (_form, _input, _reader, _refusal) = (form, input, reader, refusal);
 
     /// <summary>What a model's file says.</summary>
@@ -25,19 +24,19 @@ internal sealed class ModelInstances
     public static ModelInstances Of(OnnxSession session)
     {
         InputForm? form;
-        IInstanceReader? reader = null;
+        IInputReader? reader = null;
         try
         {
             form = InputForm.Of(session.Metadata);
-            if (form?.Version == InputForm.Current) reader = form.Reader();
+            if (form is { IsKnown: true }) reader = form.Reader();
         }
         catch (FormatException e)
         {
             throw new ModelRefusedException(e.Message, e);
         }
-        if (form is { Version: not InputForm.Current })
+        if (form is { IsKnown: false })
             return new ModelInstances(null, null, null, $"The model's input is made by rules of version {form.Version}, which this agent "
-                + $"does not know (it knows {InputForm.Current}): update the agent, or give tensors to /v2/models/NAME/infer.");
+                + $"does not know (it knows those up to {InputForm.Current}): update the agent, or give tensors to /v2/models/NAME/infer.");
         if (session.Inputs is not [{ Element: TensorElementType.Float or TensorElementType.Int64, Shape: [_, ..] } input]
             || input.Shape.Skip(1).Any(extent => extent is < 1 or > int.MaxValue))
             return form is null
@@ -47,6 +46,8 @@ internal sealed class ModelInstances
         int[] shape = [.. input.Shape.Skip(1).Select(extent => (int)extent)];
         if (shape.Aggregate(1L, (product, extent) => Math.Min(MostValues + 1, product * extent)) > MostValues)
             return new ModelInstances(null, null, null, $"A sample of {input} is larger than the {MostValues:N0} values that are made.");
+        if (reader is IStreamReader && input.Element != TensorElementType.Float)
+            throw new ModelRefusedException($"The file says how windows of a stream are made, and its input is {input}.");
         reader ??= new NumbersReader(shape);
         var width = shape.Aggregate(1, (product, extent) => product * extent);
         return reader.Width == width ? new ModelInstances(form, input, reader)
@@ -56,10 +57,8 @@ internal sealed class ModelInstances
 
     /// <summary>Makes the model's input of instances.</summary>
     /// <param name="instances">A list of them.</param>
-    /// <param name="unknown">Of each instance, the parts that hold words which training did not meet.</param>
-    /// <returns>Name and value of the input; the caller frees the value.</returns>
     /// <exception cref="InferenceException">They are not what the model takes.</exception>
-    public (string Name, OrtValue Value) Read(JsonElement instances, out IReadOnlyList<string>[] unknown)
+    public PredictRequest Read(JsonElement instances)
     {
         if (_reader is not { } reader || _input is not { } input) throw InferenceException.Malformed(_refusal);
         var count = instances.GetArrayLength();
@@ -72,14 +71,19 @@ internal sealed class ModelInstances
         // Whole numbers stay what they are where nothing is made of them.
         var numbers = input.Element == TensorElementType.Int64 ? reader as NumbersReader : null;
         var (values, whole) = (new float[numbers is null ? count * reader.Width : 0], new long[numbers is null ? 0 : count * reader.Width]);
-        unknown = new IReadOnlyList<string>[count];
+        var unknown = new IReadOnlyList<string>[count];
+        var longer = new LongerStreams(count);
         foreach (var (place, instance) in instances.EnumerateArray().Index())
         {
             try
             {
-                unknown[place] = numbers is null
-                    ? reader.Read(instance, values.AsSpan(place * reader.Width, reader.Width))
-                    : numbers.Read(instance, whole.AsSpan(place * reader.Width, reader.Width));
+                var (start, width) = (place * reader.Width, reader.Width);
+                unknown[place] = reader switch
+                {
+                    NumbersReader when numbers is not null => numbers.Read(instance, whole.AsSpan(start, width)),
+                    IStreamReader streams => longer.Read(streams, instance, place, values.AsSpan(start, width)),
+                    _ => ((IInstanceReader)reader).Read(instance, values.AsSpan(start, width)),
+                };
             }
             catch (FormatException e)
             {
@@ -91,6 +95,8 @@ internal sealed class ModelInstances
                 throw InferenceException.Malformed($"Instance {place} (counted from 0) holds text that is not UTF-8.");
             }
         }
+        if (longer.Streams.Length > 0 && input.Shape[0] > 1)
+            throw InferenceException.Malformed($"The model takes {input.Shape[0]} samples at once: give windows of its length.");
         var tensor = input.Allocate([count, .. input.Shape.Skip(1)]);
         if (input.Element == TensorElementType.Float) values.CopyTo(tensor.GetTensorMutableDataAsSpan<float>());
         else
@@ -99,7 +105,7 @@ internal sealed class ModelInstances
             whole.CopyTo(taken);
             for (var i = 0; i < values.Length; i++) taken[i] = (long)values[i];
         }
-        return (input.Name, tensor);
+        return new PredictRequest(input, tensor, unknown, longer.Streams);
     }
 
     /// <summary>Says in a model's description what an instance is, where its file says so.</summary>
@@ -112,5 +118,5 @@ internal sealed class ModelInstances
     }
 
     /// <summary>As many values as a request with tensors can hold.</summary>
-    private const int MostValues = Limits.InferenceRequestBytes / sizeof(float);
+    internal const int MostValues = Limits.InferenceRequestBytes / sizeof(float);
 }

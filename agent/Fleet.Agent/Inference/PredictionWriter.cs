@@ -21,10 +21,8 @@ internal static class PredictionWriter
         PooledBuffer buffer, ServedModel model, IReadOnlyList<(OnnxTensor Tensor, OrtValue Value)> outputs,
         IReadOnlyList<string>[] unknown)
     {
-        using var json = new Utf8JsonWriter(buffer, InferenceServer.Readable);
+        using var json = Begin(buffer);
         var write = WriterOf(json, model, outputs, unknown.Length);
-        json.WriteStartObject();
-        json.WriteStartArray("predictions"u8);
         foreach (var (instance, words) in unknown.Index())
         {
             json.WriteStartObject();
@@ -37,10 +35,32 @@ internal static class PredictionWriter
             }
             json.WriteEndObject();
         }
+        End(json, model);
+    }
+
+    /// <summary>Begins an answer: what is written next is in the list of predictions.</summary>
+    public static Utf8JsonWriter Begin(PooledBuffer buffer)
+    {
+        var json = new Utf8JsonWriter(buffer, InferenceServer.Readable);
+        json.WriteStartObject();
+        json.WriteStartArray("predictions"u8);
+        return json;
+    }
+
+    /// <summary>Writes into an object what a model answered to one sample.</summary>
+    /// <exception cref="InferenceException">An output is not one for the sample, or holds what JSON cannot express.</exception>
+    public static void WriteAnswer(
+        Utf8JsonWriter json, ServedModel model, IReadOnlyList<(OnnxTensor Tensor, OrtValue Value)> outputs)
+        => WriterOf(json, model, outputs, 1)(0);
+
+    /// <summary>Ends an answer.</summary>
+    public static void End(Utf8JsonWriter json, ServedModel model)
+    {
         json.WriteEndArray();
         json.WriteString("model_name"u8, model.Model);
         json.WriteString("model_version"u8, $"{model.Version}");
         json.WriteEndObject();
+        json.Flush();
     }
 
     /// <summary>How an instance is answered. Scores are converted here, once for all instances.</summary>

@@ -103,6 +103,7 @@ internal static class FolderFiles
             LabelsOf(files.SelectMany((file, place) => Enumerable.Repeat(file, counts[place])), task))
         {
             Preprocessing = plan.Used,
+            Windows = asked.Window is null ? null : plan.WindowsFor(window),
             Notes = asked.Window is null && learned is null && lengths[^1] > window
                 ? [$"Sound of more than {window:N0} samples is cut behind: {lengths.Count(length => length > window):N0} of "
                     + $"{lengths.Length:N0} files. data.preprocessing.window says otherwise."]

@@ -18,8 +18,10 @@ internal static class InputForms
         var form = (table, train.Preprocessing) switch
         {
             ({ } plan, _) => new InputForm { Table = plan },
-            (_, { SampleRate: not null } used) => new InputForm { Sound = used },
+            (_, { SampleRate: not null } used) => new InputForm { Sound = used, Windows = train.Windows },
             (_, { } used) => new InputForm { Picture = used },
+            _ when train is { Windows: { } windows, ChannelNames: { } channels }
+                => new InputForm { Series = new SeriesForm(channels), Windows = windows },
             _ => null,
         };
         problem = null;
@@ -32,8 +34,8 @@ internal static class InputForms
         }
         catch (FormatException e)
         {
-            problem = $"Applications give tensors to the model, and not {(table is null ? "what the files hold" : "rows of the table")}, "
-                + $"which a device could not read: {e.Message}"
+            var given = table is not null || form.Series is not null ? "rows of the table" : "what the files hold";
+            problem = $"Applications give tensors to the model, and not {given}, which a device could not read: {e.Message}"
                 + (table is null ? "" : " Rename or shorten it, or leave columns out (data.table.without).");
             return null;
         }

@@ -20,15 +20,16 @@ internal static class SeriesFiles
             var table = SeriesTable.Read(path);
             var channels = spec.Channels
                 ?? Changing(table, [.. new[] { spec.Unit, labelColumn }.OfType<string>(), .. spec.Without]);
-            var windows = new List<(int Unit, int Last)>();
-            foreach (var unit in UnitsOf(table, spec))
-            {
-                // From the end: the moments nearest to it are those that matter most, and none of them is left out.
-                var first = Math.Min(unit.Start + (spec.MinimumRows ?? spec.Window), unit.End) - 1;
-                for (var last = unit.End - 1; last >= first; last -= spec.Step)
-                    windows.Add((unit.Number, last));
-            }
-            return (Cut(table, spec, channels, labelColumn, windows, null, room), channels);
+            // From the end: the moments nearest to it are those that matter most, and none of them is left out.
+            var form = FormOf(spec);
+            (int Unit, int Start)[] windows = [
+                .. UnitsOf(table, spec).SelectMany(unit => form.Starts(unit.End - unit.Start, spec.MinimumRows ?? spec.Window)
+                    .Select(start => (unit.Number, start))),
+            ];
+            var samples = Cut(table, spec, channels, labelColumn, windows, null, room);
+            // A unit that is shorter than all that was asked is a window too.
+            var fewest = windows.Min(window => window.Start) + spec.Window;
+            return (samples with { Windows = form with { Minimum = Math.Min(form.Minimum, fewest) } }, channels);
         });
 
     /// <summary>The last window of each unit, labelled by a file of a number for each unit; or every window where there is none.</summary>
@@ -52,32 +53,32 @@ internal static class SeriesFiles
                     + $"{units.Count} units");
         var most = spec.LimitTest == true ? spec.MaximumRemaining!.Value : double.PositiveInfinity;
         double[] ofUnits = [.. Enumerable.Range(0, labels.Rows).Select(row => Math.Min(most, labels.Value(row, 0)))];
-        return Cut(table, spec, channels, labelColumn, [.. units.Select(unit => (unit.Number, unit.End - 1))], ofUnits, room);
+        return Cut(table, spec, channels, labelColumn, [
+            .. units.Select(unit => (unit.Number, FormOf(spec).Start(unit.End - unit.Start, 0))),
+        ], ofUnits, room);
     });
 
     private static RawSamples Cut(
         SeriesTable table, SeriesSpec spec, IReadOnlyList<string> channels, string? labelColumn,
-        List<(int Unit, int Last)> windows, double[]? ofUnits, SampleRoom? room)
+        (int Unit, int Start)[] windows, double[]? ofUnits, SampleRoom? room)
     {
         int[] places = [.. channels.Select(table.PlaceOfNumbers)];
         var units = UnitsOf(table, spec);
         var labelPlace = labelColumn is null ? -1 : table.PlaceOf(labelColumn);
         var width = channels.Count * spec.Window;
-        var inputs = (room ?? SampleRoom.Memory).Take((long)windows.Count * width);
-        var labels = new double[windows.Count];
-        foreach (var (number, (unit, last)) in windows.Index())
+        var form = FormOf(spec);
+        var inputs = (room ?? SampleRoom.Memory).Take((long)windows.Length * width);
+        var labels = new double[windows.Length];
+        foreach (var (number, (unit, start)) in windows.Index())
         {
-            var sample = inputs.Part((long)number * width, width);
-            for (var channel = 0; channel < places.Length; channel++)
-            {
-                for (var place = 0; place < spec.Window; place++)
-                    sample[channel * spec.Window + place] = table.Value(
-                        Math.Max(units[unit].Start, last - spec.Window + 1 + place), places[channel]);
-            }
+            var begin = units[unit].Start;
+            form.Write(start, places.Length, (row, channel) => table.Value(begin + row, places[channel]),
+                inputs.Part((long)number * width, width));
+            var last = begin + start + spec.Window - 1;
             labels[number] = ofUnits is not null ? ofUnits[unit]
                 : spec.MaximumRemaining is { } most ? Math.Min(most, units[unit].End - 1 - last)
                 : spec.Label == WindowLabel.Majority
-                    ? Majority(table, labelPlace, Math.Max(units[unit].Start, last - spec.Window + 1), last)
+                    ? Majority(table, labelPlace, begin + Math.Max(0, start), last)
                 : table.Value(last, labelPlace);
         }
         // Words of windows, not of rows: one that labels no window is no class.
@@ -93,6 +94,14 @@ internal static class SeriesFiles
             Origins = [.. windows.Select(window => window.Unit)],
         };
     }
+
+    private static WindowForm FormOf(SeriesSpec spec) => new()
+    {
+        Length = spec.Window,
+        Step = spec.Step,
+        Minimum = spec.MinimumRows ?? spec.Window,
+        Padding = WindowPadding.FirstRow,
+    };
 
     // Pieces hold at least five windows, so that few are lost at their ends.
     private static IReadOnlyList<(int Number, int Start, int End)> UnitsOf(SeriesTable table, SeriesSpec spec)

@@ -13,13 +13,20 @@ public sealed record InputForm
     /// <summary>Key of the file's metadata that holds it as JSON.</summary>
     public const string Key = "fleet.input";
 
-    /// <summary>The form that this build writes and carries out.</summary>
-    public const int Current = 1;
+    /// <summary>
+    /// The latest rules that this build carries out: 1 makes a sample of an instance, 2 one of each of its windows. A form is written by
+    /// the earliest rules that say what it means, which older hosts know too.
+    /// </summary>
+    public const int Current = 2;
 
     /// <summary>
     /// Which rules it was written by. A host that does not know them serves tensors alone: what it cannot repeat exactly it does not try.
     /// </summary>
-    public int Version { get; set; } = Current;
+    public int Version { get; set; } = 1;
+
+    /// <summary>True where this build carries it out.</summary>
+    [JsonIgnore]
+    public bool IsKnown => Version is >= 1 and <= Current;
 
     /// <summary>How rows of a table become samples; null where they do not.</summary>
     public TablePlan? Table { get; init; }
@@ -30,12 +37,21 @@ public sealed record InputForm
     /// <summary>How sound becomes samples, each part; null where it does not.</summary>
     public Preprocessing? Sound { get; init; }
 
+    /// <summary>How rows of a table over time become samples; null where they do not.</summary>
+    public SeriesForm? Series { get; init; }
+
+    /// <summary>How rows or sound are cut into samples; null where an instance is one.</summary>
+    public WindowForm? Windows { get; init; }
+
     /// <summary>How texts become samples; null where they do not. It stands under keys of its own, which other programs know.</summary>
     [JsonIgnore]
     public TextForm? Text { get; init; }
 
     /// <summary>It as it stands in a file.</summary>
-    public string Write() => JsonSerializer.Serialize(this, WireJson.Default.InputForm);
+    public string Write() => JsonSerializer.Serialize(
+        this with { Version = Windows is null ? 1 : WithWindows }, WireJson.Default.InputForm);
+
+    private const int WithWindows = 2;
 
     /// <summary>Reads what stands in a file.</summary>
     /// <exception cref="FormatException">It is too large, is not JSON, or breaks a rule.</exception>
@@ -54,7 +70,7 @@ public sealed record InputForm
         }
         if (form is null) throw new FormatException($"{Key} is empty.");
         // What a later version means by a key is not known here.
-        if (form.Version != Current) return new InputForm { Version = form.Version };
+        if (!form.IsKnown) return new InputForm { Version = form.Version };
         return ProblemOf(form) is { } problem ? throw new FormatException($"{Key}: {problem}") : form;
     }
 
@@ -64,14 +80,19 @@ public sealed record InputForm
     public static InputForm? Of(Func<string, string?> metadata)
         => metadata(Key) is { } text ? Read(text) : TextForm.Of(metadata) is { } texts ? new InputForm { Text = texts } : null;
 
-    /// <summary>What makes samples of what an application has.</summary>
+    /// <summary>
+    /// What makes samples of what an application has: an <see cref="IStreamReader"/> with <see cref="Windows"/>, an
+    /// <see cref="IInstanceReader"/> without.
+    /// </summary>
     /// <exception cref="FormatException">The form says nothing, or what cannot be carried out.</exception>
-    public IInstanceReader Reader()
+    public IInputReader Reader()
     {
         try
         {
             return this switch
             {
+                { Series: { } series, Windows: { } windows } => new SeriesReader(series, windows),
+                { Sound: { } sound, Windows: { } windows } => new SoundStreamReader(sound, windows),
                 { Table: { } table } => new RowReader(table),
                 { Picture: { } picture } => new PictureReader(picture),
                 { Sound: { } sound } => new SoundReader(sound),
@@ -88,6 +109,15 @@ public sealed record InputForm
     /// <summary>The first rule that a form breaks, in a sentence; null where it keeps to all.</summary>
     public static string? ProblemOf(InputForm form)
     {
+        if (form.Windows is { } windows)
+        {
+            if (form.Version < WithWindows) return $"It has windows, which version {form.Version} does not know.";
+            if (windows.Problem() is { } problem) return problem;
+            if (form is { Series: null, Sound: null }) return "Windows are cut of series and of sound, and neither is said.";
+            if (windows.Padding == WindowPadding.FirstRow != form.Series is not null)
+                return "Windows of series are filled with their first row, and those of sound with silence.";
+        }
+        if (form.Series is { } series) return series.Problem(form.Windows);
         if (form.Table is not { } table) return null;
         if (table.Columns.Count is 0 or > Limits.TableColumns)
             return $"A table has 1 to {Limits.TableColumns} columns, not {table.Columns.Count}.";

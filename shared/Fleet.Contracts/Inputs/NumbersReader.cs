@@ -46,7 +46,9 @@ public sealed class NumbersReader(IReadOnlyList<int> shape) : IInstanceReader
         foreach (var inner in part.EnumerateArray()) Fill(inner, axis + 1, values, read, ref filled);
     }
 
-    private static float Number(JsonElement value)
+    /// <summary>A number as JSON has it.</summary>
+    /// <exception cref="FormatException">It is none, or too large for a 32-bit float.</exception>
+    internal static float Number(JsonElement value)
         => value.ValueKind == JsonValueKind.Number && value.TryGetSingle(out var number) && float.IsFinite(number) ? number
             : throw new FormatException($"it holds {Limits.Detail(value.GetRawText(), 40)} where a number is needed");
 

@@ -29,14 +29,7 @@ public sealed class SoundReader : IInstanceReader
     /// <inheritdoc/>
     public IReadOnlyList<string> Read(JsonElement instance, Span<float> values)
     {
-        var sound = instance.ValueKind switch
-        {
-            JsonValueKind.Array => Listed(instance),
-            JsonValueKind.Object when Base64.Of(instance) is { } bytes => SoundFile.Read(new MemoryStream(bytes)),
-            _ => throw new FormatException(
-                $"it must be sound of {_rate} Hz: a list of values from -1 to 1, or {{\"b64\": WAV OR FLAC FILE}}"),
-        };
-        Plan().Prepare(sound.Beginning(_window)).Values.CopyTo(values);
+        Plan().Prepare(Take(instance).Beginning(_window)).Values.CopyTo(values);
         return [];
     }
 
@@ -48,7 +41,17 @@ public sealed class SoundReader : IInstanceReader
         json.WriteNumber("window"u8, _window);
     }
 
-    private SoundPlan Plan() => SoundPlan.Of(new MediaInput("input", [-1, 1, _window]), _used);
+    /// <summary>The sound of an instance, all of it.</summary>
+    internal Sound Take(JsonElement instance) => instance.ValueKind switch
+    {
+        JsonValueKind.Array => Listed(instance),
+        JsonValueKind.Object when Base64.Of(instance) is { } bytes => SoundFile.Read(new MemoryStream(bytes)),
+        _ => throw new FormatException(
+            $"it must be sound of {_rate} Hz: a list of values from -1 to 1, or {{\"b64\": WAV OR FLAC FILE}}"),
+    };
+
+    /// <summary>How it becomes samples.</summary>
+    internal SoundPlan Plan() => SoundPlan.Of(new MediaInput("input", [-1, 1, _window]), _used);
 
     private Sound Listed(JsonElement list)
     {

@@ -50,11 +50,29 @@ public sealed class SoundPlan
             }, scale, channels, extents.Length == 2, isLast);
     }
 
+    /// <summary>How a file of so many samples a channel is cut.</summary>
+    public WindowForm WindowsFor(int length)
+    {
+        var window = Used.Window ?? length;
+        return new WindowForm { Length = window, Step = Used.Hop ?? window, Minimum = 1, Padding = WindowPadding.Silence };
+    }
+
     /// <summary>How many windows a file of so many samples a channel makes.</summary>
     public int WindowsOf(int length)
     {
-        var window = Used.Window ?? length;
-        return length <= window ? 1 : (length - window) / (Used.Hop ?? window) + 1;
+        var windows = WindowsFor(length);
+        return windows.Count(length, windows.Length);
+    }
+
+    /// <summary>Takes a file: its rate is that of all.</summary>
+    /// <exception cref="FormatException">Its rate is another one, or it has too few channels.</exception>
+    public void Check(Sound sound)
+    {
+        if (Used.SampleRate is { } rate && rate != sound.SampleRate)
+            throw new FormatException($"The sound has {sound.SampleRate} Hz, and {rate} were asked or are those of the first file: convert "
+                + $"it to {rate} Hz.");
+        Used = Used with { SampleRate = sound.SampleRate };
+        if (sound.Channels < _channels) throw new FormatException("The sound has 1 channel, and the model takes 2: convert it.");
     }
 
     /// <summary>
@@ -63,31 +81,33 @@ public sealed class SoundPlan
     /// <exception cref="FormatException">Its rate is another one, it has too few channels, or its windows would be too many.</exception>
     public PreparedSamples Prepare(Sound sound)
     {
-        if (Used.SampleRate is { } rate && rate != sound.SampleRate)
-            throw new FormatException($"The sound has {sound.SampleRate} Hz, and {rate} were asked or are those of the first file: convert "
-                + $"it to {rate} Hz.");
-        Used = Used with { SampleRate = sound.SampleRate };
-        if (sound.Channels < _channels) throw new FormatException("The sound has 1 channel, and the model takes 2: convert it.");
-        var window = Used.Window ?? sound.Length;
-        var hop = Used.Hop ?? window;
-        var count = WindowsOf(sound.Length);
+        Check(sound);
+        var windows = WindowsFor(sound.Length);
+        var (window, count) = (windows.Length, windows.Count(sound.Length, windows.Length));
         if ((long)count * window * _channels > MaximumValues)
             throw new FormatException($"The sound makes {count:N0} windows of {window:N0} samples, {MaximumValues:N0} values at most are "
                 + "made: give a larger hop, or cut it into shorter files.");
         var values = new float[count * window * _channels];
-        var at = 0;
-        for (var start = 0; start < count * hop; start += hop)
+        foreach (var (number, start) in windows.Starts(sound.Length, window).Index())
+            Write(sound, start, values.AsSpan(number * window * _channels, window * _channels));
+        return new PreparedSamples(values, !_hasAxis ? [count, window] : _isLast ? [count, window, _channels] : [count, _channels, window]);
+    }
+
+    /// <summary>Writes one window of a file; what is behind its end is silence.</summary>
+    /// <param name="sound">The file, which was checked.</param>
+    /// <param name="start">Where the window begins.</param>
+    /// <param name="values">Where it goes, all of its values.</param>
+    public void Write(Sound sound, int start, Span<float> values)
+    {
+        var (at, window) = (0, values.Length / _channels);
+        for (var outer = 0; outer < (_isLast ? window : _channels); outer++)
         {
-            for (var outer = 0; outer < (_isLast ? window : _channels); outer++)
+            for (var inner = 0; inner < (_isLast ? _channels : window); inner++)
             {
-                for (var inner = 0; inner < (_isLast ? _channels : window); inner++)
-                {
-                    var (channel, moment) = _isLast ? (inner, start + outer) : (outer, start + inner);
-                    values[at++] = _scale.Of((Value(sound, moment, channel) + 1) / 2, channel);
-                }
+                var (channel, moment) = _isLast ? (inner, start + outer) : (outer, start + inner);
+                values[at++] = _scale.Of((Value(sound, moment, channel) + 1) / 2, channel);
             }
         }
-        return new PreparedSamples(values, !_hasAxis ? [count, window] : _isLast ? [count, window, _channels] : [count, _channels, window]);
     }
 
     /// <summary>One channel of a moment: their mean where the model takes fewer than there are; silence behind the end.</summary>

@@ -96,11 +96,11 @@ public sealed partial class PredictTests(ProtocolTests.SharedHost host) : IClass
             (await Assert.ThrowsAsync<ActivationException>(() => ServeAsync(Identity(People, 3), ModelTask.Outputs))).Message,
             StringComparison.Ordinal);
 
-        await ServeAsync(Identity("""{"version":2,"table":{"columns":[]}}""", 4), ModelTask.Outputs);
+        await ServeAsync(Identity("""{"version":3,"table":{"columns":[]}}""", 4), ModelTask.Outputs);
         var (status, body) = await _fixture.PredictAsync("""{"instances":[{"age":39,"work":"state"}]}""");
         Assert.Equal(400, status);
-        Assert.Contains("rules of version 2, which this agent does not know (it knows 1): update the agent", (string)body["error"]!,
-            StringComparison.Ordinal);
+        Assert.Contains("rules of version 3, which this agent does not know (it knows those up to 2): update the agent",
+            (string)body["error"]!, StringComparison.Ordinal);
         const string Tensor = """{"inputs":[{"name":"x","shape":[1,4],"datatype":"FP32","data":[1,2,3,4]}]}""";
         Assert.Equal(200, (await _fixture.InferAsync(Tensor)).Status);
     }

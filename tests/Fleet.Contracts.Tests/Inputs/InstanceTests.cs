@@ -67,8 +67,8 @@ public sealed class InstanceTests
     [InlineData("\"True\"", "[\"false\",\"true\"]", "0 0")]
     public void Truth_value_is_the_word_that_the_table_had(string value, string words, string expected)
     {
-        var reader = InputForm.Read($$$"""{"table":{"columns":[{"name":"on","kind":"category","words":{{{words}}}}]}}""").Reader();
-        Assert.Equal(expected, Text(reader, $$"""{"on":{{value}}}"""));
+        var form = InputForm.Read($$$"""{"table":{"columns":[{"name":"on","kind":"category","words":{{{words}}}}]}}""");
+        Assert.Equal(expected, Text((IInstanceReader)form.Reader(), $$"""{"on":{{value}}}"""));
     }
 
     [Theory]

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Inputs;
@@ -42,7 +43,7 @@ public sealed class InputFormTests : IDisposable
             File.WriteAllBytes(_folder[$"{(picture % 2 == 0 ? "a" : "b")}/{picture:00}.png"], data.ToArray());
         }
         var loaded = DataSets.Load(new DataSpec { Train = _folder.Path, Preprocessing = asked, ValidationShare = 0 }, 3, 1);
-        var reader = InputForm.Read(loaded.InputForm!.Write()).Reader();
+        var reader = (IInstanceReader)InputForm.Read(loaded.InputForm!.Write()).Reader();
         var known = Enumerable.Range(0, loaded.Test.Count).Select(place => string.Join(' ', loaded.Test.Sample(place).ToArray()))
             .Concat(Enumerable.Range(0, loaded.Training.Count).Select(place => string.Join(' ', loaded.Training.Sample(place).ToArray())))
             .ToHashSet();
@@ -80,7 +81,7 @@ public sealed class InputFormTests : IDisposable
         }
         var loaded = DataSets.Load(new DataSpec { Train = _folder.Path, ValidationShare = 0 }, 3, 1);
         Assert.NotNull(loaded.FrontEnd);
-        var reader = InputForm.Read(loaded.InputForm!.Write()).Reader();
+        var reader = (IInstanceReader)InputForm.Read(loaded.InputForm!.Write()).Reader();
         var known = new[] { loaded.Training.Given(), loaded.Test.Given() }
             .SelectMany(part => Enumerable.Range(0, part.Count).Select(place => string.Join(' ', part.Sample(place).ToArray())))
             .ToHashSet();
@@ -97,6 +98,83 @@ public sealed class InputFormTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true, Skip = SharedData.Absent, SkipUnless = nameof(SharedData.IsPresent), SkipType = typeof(SharedData))]
+    public void Sound_is_cut_on_a_device_into_the_windows_of_training(bool isSpoken)
+    {
+        var random = new Random(4);
+        byte[][] files = isSpoken
+            ? [.. Directory.GetFiles(SharedData.PathOf("fsdd", "recordings"), "*_theo_1*.wav").Order(StringComparer.Ordinal)
+                .Select(File.ReadAllBytes)]
+            : [.. Enumerable.Range(0, 12).Select(_ => Wav(random, random.Next(1000, 9000)))];
+        foreach (var (place, file) in files.Index())
+        {
+            Directory.CreateDirectory(_folder[$"{place % 2}"]);
+            File.WriteAllBytes(_folder[$"{place % 2}/{place:000}.wav"], file);
+        }
+        var asked = new Preprocessing { Window = 1000, Hop = 400 };
+        var train = FolderFiles.Read(_folder.Path, new DataSpec { Preprocessing = asked }, null, SampleRoom.Memory);
+        var reader = (IStreamReader)InputForm.Read(InputForms.Of(null, train, out _)!.Write()).Reader();
+        // In the order of the files as they lie there, and of the windows in each.
+        var known = train.Inputs.Chunk(reader.Width).ToArray();
+        var taken = files.Index().OrderBy(file => file.Index % 2).SelectMany(file => Windows(reader, new { b64 = file.Item })).ToArray();
+        Assert.True(known.Length > 2 * files.Length, $"{known.Length} windows of {files.Length} files.");
+        Assert.Equal(known.Length, taken.Length);
+        Assert.All(known.Zip(taken), pair => Assert.Equal(pair.First, pair.Second));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true, Skip = SharedData.Absent, SkipUnless = nameof(SharedData.IsPresent), SkipType = typeof(SharedData))]
+    public void Rows_are_cut_on_a_device_into_the_windows_of_training(bool isTurbofan)
+    {
+        var random = new Random(4);
+        var path = isTurbofan ? SharedData.PathOf("cmapss", "train_FD001.txt") : _folder["rows.txt"];
+        if (!isTurbofan)
+            File.WriteAllLines(path, Enumerable.Range(1, 6).SelectMany(unit => Enumerable.Range(1, random.Next(80, 120)).Select(time
+                => $"{unit} {time} 0 0 0 {string.Join(' ', Enumerable.Range(0, 3).Select(_ => random.Next(0, 999)))}")));
+        var spec = new SeriesSpec
+        {
+            Unit = "1",
+            Without = ["2", "3", "4", "5"],
+            Window = 50,
+            MinimumRows = 30,
+            Step = 3,
+            MaximumRemaining = 125,
+        };
+        var (train, _) = SeriesFiles.ReadTraining(path, spec, null);
+        var reader = (IStreamReader)InputForm.Read(InputForms.Of(null, train, out _)!.Write()).Reader();
+        var known = train.Inputs.Chunk(reader.Width).ToArray();
+        var lines = File.ReadAllLines(path).Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)).ToArray();
+        foreach (var (unit, rows) in lines.GroupBy(line => line[0]).Take(20).Index())
+        {
+            var whole = rows.Select(row => row.Index().ToDictionary(
+                field => $"{field.Index + 1}", field => float.Parse(field.Item, CultureInfo.InvariantCulture))).ToArray();
+            // Training has the last window first, and those in front that begin before the unit does.
+            var ofUnit = known.Where((_, window) => train.Origins![window] == unit).ToArray();
+            var taken = Windows(reader, whole);
+            Assert.All(taken.Reverse().Zip(ofUnit), pair => Assert.Equal(pair.Second, pair.First));
+            Assert.Equal((whole.Length - spec.Window) / spec.Step + 1, taken.Length);
+            for (var number = taken.Length; number < ofUnit.Length; number++)
+                Assert.Equal(ofUnit[number], Assert.Single(Windows(reader, whole[..(whole.Length - number * spec.Step)])));
+            Assert.Equal((whole.Length - 30) / spec.Step + 1, ofUnit.Length);
+        }
+        Assert.Contains("windows of 30 and more", Assert.Throws<FormatException>(() => Windows(reader, Enumerable.Repeat(
+            Enumerable.Repeat(0, train.SampleShape[0]), 29))).Message, StringComparison.Ordinal);
+    }
+
+    private static float[][] Windows(IStreamReader reader, object instance)
+    {
+        var stream = reader.Open(JsonSerializer.SerializeToElement(instance));
+        return [.. Enumerable.Range(0, stream.Count).Select(window =>
+        {
+            var values = new float[reader.Width];
+            stream.Write(window, values);
+            return values;
+        })];
+    }
+
     [Fact]
     public void Text_becomes_on_a_device_what_it_became_in_training()
     {
@@ -104,7 +182,7 @@ public sealed class InputFormTests : IDisposable
             .Select(place => (string[])[$"Turn the {(place % 3 == 0 ? "light" : "Heißung")} {place} on, please!", $"{place % 2}"])));
         var loaded = DataSets.Load(new DataSpec { Kind = "text", Train = _folder["d.json"], ValidationShare = 0 }, 1, 1);
         var vocabulary = loaded.Training.Vocabulary!;
-        var reader = InputForm.Of(key => key switch
+        var reader = (IInstanceReader)InputForm.Of(key => key switch
         {
             "vocabulary" => JsonSerializer.Serialize(vocabulary.Pieces),
             "maximumLength" => $"{loaded.Training.SampleLength}",

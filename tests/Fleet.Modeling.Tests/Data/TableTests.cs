@@ -89,7 +89,7 @@ public sealed class TableTests : IDisposable
             ValidationShare = 0,
         }, null, 1);
 
-        var reader = InputForm.Read(data.InputForm!.Write()).Reader();
+        var reader = (IInstanceReader)InputForm.Read(data.InputForm!.Write()).Reader();
         Assert.Equal(20, data.Test.Count);
         foreach (var (place, row) in rows.Skip(40).Index())
         {

@@ -1,0 +1,53 @@
+using System.Text.Json;
+using Fleet.Contracts;
+using Fleet.Contracts.Builds;
+using Fleet.Contracts.Inputs;
+
+namespace Fleet.Agent.Inference;
+
+/// <summary>Gathers the streams of one request that are longer than a window, as many as one request is answered for.</summary>
+/// <param name="instances">Instances of the request.</param>
+internal sealed class LongerStreams(int instances)
+{
+    private long _windows, _values;
+
+    /// <summary>A place for each instance, null where it is one sample; empty while all are.</summary>
+    public StreamInstance?[] Streams { get; private set; } = [];
+
+    /// <summary>Takes an instance.</summary>
+    /// <param name="reader">What reads it.</param>
+    /// <param name="instance">The instance.</param>
+    /// <param name="place">Its place, from 0.</param>
+    /// <param name="sample">Where its values go if it is one sample.</param>
+    /// <returns>Nothing: a stream has no words.</returns>
+    /// <exception cref="FormatException">It is not what the model takes.</exception>
+    /// <exception cref="InferenceException">There are too many windows.</exception>
+    public IReadOnlyList<string> Read(IStreamReader reader, JsonElement instance, int place, Span<float> sample)
+    {
+        var stream = reader.Open(instance);
+        _windows += stream.Count;
+        if (stream.IsLonger)
+        {
+            _values += stream.Values;
+            if (Streams.Length == 0) Streams = new StreamInstance?[instances];
+            Streams[place] = stream;
+        }
+        else
+        {
+            stream.Write(0, sample);
+        }
+        if (Streams.Length == 0) return [];
+        if (_windows > Limits.WindowsPerRequest) throw InferenceException.Malformed(Refusal(reader.Windows, place));
+        return _values <= ModelInstances.MostValues ? [] : throw InferenceException.Malformed(
+            $"The instances up to {place} (counted from 0) hold {_values:N0} values, and one request makes {ModelInstances.MostValues:N0}: "
+                + "ask in several.");
+    }
+
+    private string Refusal(WindowForm form, int place)
+    {
+        var (most, overlap) = ((long)form.Length + (Limits.WindowsPerRequest - 1L) * form.Step, Math.Max(0, form.Length - form.Step));
+        return $"The instances up to {place} (counted from 0) make {_windows:N0} windows of {form.Length:N0}, and "
+            + $"{Limits.WindowsPerRequest:N0} are answered in one request. Ask in several, of a long stream in parts of {most:N0} "
+            + $"{form.Unit}{(overlap > 0 ? $", each of which begins with the last {overlap:N0} of the one before" : "")}.";
+    }
+}

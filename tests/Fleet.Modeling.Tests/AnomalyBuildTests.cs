@@ -99,7 +99,12 @@ public sealed class AnomalyBuildTests : IDisposable
     [Fact]
     public void Without_anomalies_the_page_says_so_and_scores_are_gated_by_how_close_they_are()
     {
-        var built = Built(Spec(new DataSpec { Unlabelled = Samples("a.npz", 700, 0, labelled: false) }));
+        const long most = 4_000;
+        var spec = Spec(new DataSpec { Unlabelled = Samples("a.npz", 700, 0, labelled: false) });
+        var built = Built(spec with
+        {
+            Student = spec.Student! with { Width = StudentWidth.Auto, Budget = new StudentBudget { MaximumBytes = most } },
+        });
         var report = built.Report;
         Assert.Equal(Metric.SignalToNoise.Name, report.Measure);
         Assert.Empty(report.Floors);
@@ -111,6 +116,8 @@ public sealed class AnomalyBuildTests : IDisposable
         Assert.InRange(report.Student.Anomalies!.FalsePositiveRate, 0, 0.06);
         var int8 = report.Variants.Single(variant => variant.Scheme == "int8-static-u8s8");
         Assert.InRange(int8.FalsePositives!.Rate, 0, 0.06);
+        // An untrained file says how large it will be, whatever its threshold and whatever techniques would add.
+        Assert.InRange(int8.Artifact!.Bytes, most - 400, report.Widths!.Where(trial => trial.Fits).Max(trial => trial.Bytes));
         Assert.Contains(new GateSpec().For(ModelTask.Anomaly, int8.Scores!).Thresholds,
             limit => limit.Metric == Metric.Agreement.Name);
     }

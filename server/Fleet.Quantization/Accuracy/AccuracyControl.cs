@@ -4,6 +4,7 @@ using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
 using Fleet.Quantization.Schemes;
 using Fleet.Quantization.Techniques;
+using Fleet.Quantization.Writing;
 using Microsoft.ML.OnnxRuntime;
 
 namespace Fleet.Quantization.Accuracy;
@@ -42,6 +43,11 @@ internal sealed class AccuracyControl(
 
     /// <summary>True where what is found is made once more, with what techniques find of the layers that remain.</summary>
     public bool MakesExactly { get; init; } = true;
+
+    /// <summary>
+    /// Bytes that a file may have: no technique, some of which add operators, takes one beyond it that is within. Null for any number.
+    /// </summary>
+    public long? MostBytes { get; init; }
 
     /// <summary>
     /// What rounding weights to 16 bits loses by itself, on the samples that choose and whether on others it is too much; asked where a
@@ -87,7 +93,7 @@ internal sealed class AccuracyControl(
         if (suits.Techniques is not { Count: > 0 } techniques) return null;
         var known = plain with { Techniques = [.. Helpers().Where(techniques.Contains)] };
         return Deadline.Within(() => known.Make(scheme, None, source.Cancellation, roughly: true), cancellationToken) is { } made
-            ? (known, made) : null;
+            && !IsTooLarge(made) ? (known, made) : null;
     }
 
     /// <summary>
@@ -104,7 +110,7 @@ internal sealed class AccuracyControl(
         say?.Invoke("what was found, made exactly");
         var returned = found.Returned.Select(one => one.Output).ToHashSet();
         if (Deadline.Within(() => search.Exactly(recipe, returned), cancellationToken) is not { } exact
-            || !IsBetter(exact.Judged, found.Judged))
+            || !IsBetter(exact.Judged, found.Judged) || (IsTooLarge(exact.Model) && !IsTooLarge(found.Model)))
             return found;
         var plain = _samples.SignalToNoiseOf(scheme.Apply(recipe.From, returned), scheme.Name);
         return exact with
@@ -119,6 +125,8 @@ internal sealed class AccuracyControl(
     /// <summary>What may help the scheme with this model.</summary>
     private IEnumerable<ITechnique> Helpers() => scheme.Helpers.Select(KnownTechniques.Of)
         .Where(technique => (source.Samples is not null || !technique.NeedsSamples) && technique.Suits(source.Model.Graph));
+
+    private bool IsTooLarge(ModelProto model) => MostBytes is { } most && StoredOnce.Of(model).CalculateSize() > most;
 
     /// <summary>Where both decide alike, which labels of few samples hardly tell apart, the closer one is better.</summary>
     private static bool IsBetter(Judged one, Judged other) => one.Loss < other.Loss
@@ -220,6 +228,7 @@ internal sealed class AccuracyControl(
             if (further is null) break;
             if (ReferenceEquals(further.Model, changed.Model)) continue;
             if (Deadline.Within(() => scheme.Apply(further, None), cancellationToken) is not { } model) break;
+            if (IsTooLarge(model) && !IsTooLarge(made)) continue;
             var signalToNoise = _samples.SignalToNoiseOf(model, scheme.Name);
             if (!(signalToNoise > cleanest + technique.LeastGain))
             {
@@ -238,7 +247,7 @@ internal sealed class AccuracyControl(
             if (Deadline.Within(() => together.Make(scheme, None, source.Cancellation, roughly: true), cancellationToken) is not { } model)
                 break;
             var signalToNoise = _samples.SignalToNoiseOf(model, scheme.Name);
-            if (!(signalToNoise > cleanest + technique.LeastGain)) continue;
+            if (!(signalToNoise > cleanest + technique.LeastGain) || (IsTooLarge(model) && !IsTooLarge(made))) continue;
             (made, cleanest, best) = (model, signalToNoise, together with { SignalToNoise = (plain, signalToNoise) });
         }
         return (best, made);

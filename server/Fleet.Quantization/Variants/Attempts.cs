@@ -163,6 +163,7 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
             session => AllOutputs.Of(session, ranking, cancellationToken).Values, what => progress.Report(0, what))
         {
             OtherCalibrators = request.Settings.Effort.OtherCalibrators ? Calibrators.All : [],
+            MostBytes = bench.BudgetOf(wanted.Profile).MaximumBytes,
             Deadline = request.Deadline,
             Feeds = ranking,
             Detail = request.Settings.Effort.Ranking,

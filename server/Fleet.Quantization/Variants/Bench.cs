@@ -124,7 +124,10 @@ internal sealed class Bench : IDisposable
 
     /// <summary>True where bytes are what counts.</summary>
     public bool IsAboutSize(HardwareProfile profile) => _settings.Goal == QuantizationGoal.Size
-        || VariantChoice.Tighter(_settings.Budget, profile.Budget).MaximumBytes is not null;
+        || BudgetOf(profile).MaximumBytes is not null;
+
+    /// <summary>What every variant for a profile must keep within.</summary>
+    public ProfileBudget BudgetOf(HardwareProfile profile) => VariantChoice.Tighter(_settings.Budget, profile.Budget);
 
     /// <summary>True when this machine is of the profile: figures taken here are then claims about it.</summary>
     public bool IsHere(HardwareProfile profile) => profile.Matches(_machine.Facts);

@@ -33,8 +33,10 @@ internal sealed record OwnThreshold(string Key, Func<InferenceSession, float> En
             || !(old.Is(DataType.Float) || old.Is(DataType.Float16)))
             return (null, NoQuotient);
         var threshold = old.ToSingles()[0] * end * Room;
-        var name = "threshold_of_variant";
-        while (graph.Names.Contains(name)) name += "_";
+        // Its own name again where nobody else reads it: a file is not larger for it.
+        var isAlone = graph.OnlyConsumerOf(old.Name) is not null;
+        var name = isAlone ? old.Name : "threshold_of_variant";
+        while (!isAlone && graph.Names.Contains(name)) name += "_";
         TensorProto value;
         if (old.Is(DataType.Float16))
         {
@@ -45,7 +47,7 @@ internal sealed record OwnThreshold(string Key, Func<InferenceSession, float> En
         else value = Tensors.Of(name, [threshold], [.. old.Dims]);
         // As the graph would hold it, which 16 bits may not.
         if (!float.IsFinite(threshold) || threshold <= 0) return (null, Useless(end));
-        if (graph.OnlyConsumerOf(old.Name) is not null && moved.Graph.Initializer.FirstOrDefault(one => one.Name == old.Name) is { } unused)
+        if (isAlone && moved.Graph.Initializer.FirstOrDefault(one => one.Name == old.Name) is { } unused)
             moved.Graph.Initializer.Remove(unused);
         moved.Graph.Initializer.Add(value);
         last.Input[1] = name;

@@ -163,6 +163,24 @@ public sealed class StepsTests
     }
 
     [Fact]
+    public void Technique_that_makes_a_file_beyond_its_bytes_is_not_used()
+    {
+        using var prepared = new Prepared(SmallEncoder);
+        ControlledModel Made(long? most) => new AccuracyControl(Scheme, prepared.Source,
+            session => ModelOutputs.Of(session, prepared.Source.Samples!, TestContext.Current.CancellationToken).Values)
+        {
+            MostBytes = most,
+            OtherCalibrators = [],
+        }.Quantize(double.PositiveInfinity, double.PositiveInfinity,
+            quantized => Judged.By(new Closeness(prepared.SignalToNoise(quantized), 1, 1)), TestContext.Current.CancellationToken);
+        var plain = Scheme.Apply(prepared.Source, None).CalculateSize();
+        Assert.True(Made(null).Model.CalculateSize() > plain, "no technique adds bytes");
+        var within = Made(plain);
+        Assert.InRange(within.Model.CalculateSize(), 1, plain);
+        Assert.NotEmpty(within.Techniques);
+    }
+
+    [Fact]
     public void Bias_correction_reaches_layers_that_a_list_passes_by()
     {
         var model = Biased();

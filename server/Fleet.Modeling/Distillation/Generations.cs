@@ -1,6 +1,5 @@
 using Fleet.Contracts.Builds;
 using Fleet.Modeling.Data;
-using Fleet.Modeling.Search;
 using Fleet.Modeling.Students;
 using Fleet.Modeling.Teachers;
 using Fleet.Modeling.Training;

@@ -50,7 +50,7 @@ internal static class StudentTraining
         // A seed of its own: a student of the teacher's width must not begin as its copy.
         var seed = unchecked(spec.Seed + 1);
         using var network = new Network(plan, normalization, seed);
-        var epochs = Learned(network, spec, teacher, data, plan, seed, Path.GetDirectoryName(path)!, memory, sink, cancellationToken);
+        var epochs = Learned(network, spec, teacher, data, seed, Path.GetDirectoryName(path)!, memory, sink, cancellationToken);
         epochs = [
             .. epochs,
             .. FineTuned(network, spec.Distillation, data, seed, memory.Training("fine-tuning"),
@@ -76,36 +76,52 @@ internal static class StudentTraining
     {
         var (plan, seed) = (PlanOf(spec, data), unchecked(spec.Seed + 1));
         using var network = new Network(plan, normalization, seed);
-        return Learned(network, spec, teacher, data, plan, seed, memory.Folder, memory, sink, cancellationToken);
+        return Learned(network, spec, teacher, data, seed, memory.Folder, memory, sink, cancellationToken);
     }
 
     private static IReadOnlyList<EpochReport> Learned(
-        Network network, BuildSpec spec, ITeacherModel? teacher, DataSet data, NetworkPlan plan, int seed, string folder,
-        BuildMemory memory, IProgress<BuildProgress> sink, CancellationToken cancellationToken) => teacher is null
+        Network network, BuildSpec spec, ITeacherModel? teacher, DataSet data, int seed, string folder, BuildMemory memory,
+        IProgress<BuildProgress> sink, CancellationToken cancellationToken) => teacher is null
             ? TrainingLoop.Run(network, data.Training, data.Validation,
                 new TrainingPhase("labels", spec.Distillation.Training, seed, Checkpoint: memory.Training("distillation")),
                 new Progress(sink, "Training the student", 0.03, 0.66), cancellationToken)
-            : Distilled(network, spec, teacher, data, plan, seed, folder, memory, sink, cancellationToken);
+            : Distilled(network, spec, teacher, data, seed, folder, memory, sink, cancellationToken);
 
     private static IReadOnlyList<EpochReport> Distilled(
-        Network network, BuildSpec spec, ITeacherModel teacher, DataSet data, NetworkPlan plan, int seed, string folder, BuildMemory memory,
+        Network network, BuildSpec spec, ITeacherModel teacher, DataSet data, int seed, string folder, BuildMemory memory,
         IProgress<BuildProgress> sink, CancellationToken cancellationToken)
     {
-        var distillation = spec.Distillation;
-        var training = distillation.Training;
-        var progress = new Progress(sink, "Distilling the student", 0.45, 0.66);
         var (samples, heldOut) = TeacherLabels.Meal(data, teacher, spec.Data!.ValidationShare, seed, cancellationToken);
+        return Towards(network, teacher, samples, heldOut, spec.Distillation, seed, Path.Combine(folder, AnswersFolder),
+            memory.Training("distillation"), new Progress(sink, "Distilling the student", 0.45, 0.66), cancellationToken);
+    }
+
+    /// <summary>Trains a network towards a teacher.</summary>
+    /// <param name="network">Trained in place.</param>
+    /// <param name="teacher">Who teaches.</param>
+    /// <param name="samples">What it learns from.</param>
+    /// <param name="heldOut">What the best epoch is chosen by; none leaves the last.</param>
+    /// <param name="distillation">Losses and course.</param>
+    /// <param name="seed">Seed of order, augmentation and losses.</param>
+    /// <param name="folder">Where the teacher's answers are kept.</param>
+    /// <param name="checkpoint">Where it is kept in case the process ends; null for nowhere.</param>
+    /// <param name="progress">Share done, and what the last epoch reached.</param>
+    /// <param name="cancellationToken">Honoured at every step.</param>
+    public static IReadOnlyList<EpochReport> Towards(
+        Network network, ITeacherModel teacher, SampleSet samples, SampleSet heldOut, DistillationSpec distillation, int seed,
+        string folder, Checkpoint? checkpoint, Progress progress, CancellationToken cancellationToken)
+    {
+        var training = distillation.Training;
         using var answers = new TeacherOutputs(teacher, samples, LossSum.TeacherFeatures(distillation, samples.Labels),
-            Augmentation.Of(training, samples, seed), Course.Of(training, samples.Count).Views(distillation, samples.Count),
-            Path.Combine(folder, AnswersFolder));
+            Augmentation.Of(training, samples, seed), Course.Of(training, samples.Count).Views(distillation, samples.Count), folder);
         if (!answers.Kept)
             progress.Report(0, $"the teacher's answers need {answers.Bytes / 1e9:0.0} GB and {answers.Limit / 1e9:0.0} GB are kept, so it "
                 + "is asked anew at every step");
-        using var losses = new LossSum(distillation, plan.Features(), answers.Features, data.Columns, samples.Labels, seed,
+        using var losses = new LossSum(distillation, network.Plan.Features(), answers.Features, answers.Columns, samples.Labels, seed,
             TrainingDevice.Choose(training.Device));
         return TrainingLoop.Run(network, samples, heldOut,
-            new TrainingPhase("distillation", training, seed, new TeacherObjective(answers, losses), memory.Training("distillation")),
-            progress, cancellationToken);
+            new TrainingPhase("distillation", training, seed, new TeacherObjective(answers, losses), checkpoint), progress,
+            cancellationToken);
     }
 
     /// <summary>What the same student answers the test samples with when it learns from the labels alone, as many steps.</summary>

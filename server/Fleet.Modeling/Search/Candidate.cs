@@ -9,9 +9,12 @@ namespace Fleet.Modeling.Search;
 /// <param name="Cost">What it costs, measured untrained.</param>
 internal sealed record Candidate(StudentSpec Student, TrainingSpec Training, string Augmentation, CandidateCost Cost)
 {
+    /// <summary>What it learns from beside the labels; null for these alone.</summary>
+    public Lesson? Lesson { get; init; }
+
     /// <summary>What it is, in one word, for files and messages.</summary>
-    public string Key => FormattableString.Invariant(
-        $"{Network}-{Augmentation.Replace(' ', '-')}-{Training.LearningRate:0.#####}");
+    public string Key => FormattableString.Invariant($"{Network}-{Augmentation}-{Training.LearningRate:0.#####}")
+        .Replace(' ', '-') + (Lesson is { } lesson ? "-" + lesson.Name.Replace(' ', '-') : "");
 
     /// <summary>The network, for people.</summary>
     public string Name => SearchTrial.NameOf(Student.Family, Student.Width.Value, Student.Depth);

@@ -1,6 +1,8 @@
 using Fleet.Contracts.Builds;
 using Fleet.Modeling.Data;
+using Fleet.Modeling.Distillation;
 using Fleet.Modeling.Students;
+using Fleet.Modeling.Teachers;
 using Fleet.Modeling.Training;
 using Fleet.Quantization;
 using Fleet.Quantization.Evaluation;
@@ -8,8 +10,8 @@ using Fleet.Quantization.Evaluation;
 namespace Fleet.Modeling.Search;
 
 /// <summary>
-/// Trains a candidate for some steps on the labels and judges it on what was held out. The same candidate, data, seed and steps give the
-/// same figures: nothing is carried over from another trial.
+/// Trains a candidate for some steps on the labels, or with a teacher beside them, and judges it on what was held out. The same candidate,
+/// data, seed and steps give the same figures: nothing is carried over from another trial.
 /// </summary>
 /// <param name="parts">What to train and judge on, in the shape that its family takes.</param>
 /// <param name="normalization">First step of the network.</param>
@@ -20,6 +22,9 @@ internal sealed class CandidateTrial(HeldOutParts parts, Normalization normaliza
 {
     /// <summary>Draws of the held-out samples that the standard error is taken over (Efron, 1979).</summary>
     private const int Draws = 100;
+
+    /// <summary>Who teaches it, and by which losses; null for the labels alone.</summary>
+    public (PartTeachers Teachers, DistillationSpec Losses)? Taught { get; init; }
 
     /// <param name="rung">Number of the rung, from 0.</param>
     /// <param name="steps">Steps of each training.</param>
@@ -38,7 +43,7 @@ internal sealed class CandidateTrial(HeldOutParts parts, Normalization normaliza
             foreach (var (training, held) in parts.Repetition(repetition))
             {
                 var heldOut = judged.Pick(held);
-                var rows = Trained(training, heldOut, steps, unchecked(seed + 101 * trainings), cancellationToken);
+                var rows = Trained(training, heldOut, steps, trainings, cancellationToken);
                 foreach (var (sample, loss) in held.Zip(HeldOutLoss.Of(rows, heldOut, training))) losses[sample] += loss / repetitions;
                 numbers.AddRange(held);
                 outputs.AddRange(rows);
@@ -51,18 +56,27 @@ internal sealed class CandidateTrial(HeldOutParts parts, Normalization normaliza
             new SearchRung(rung + 1, steps, trainings, figures.Figure, figures.Error, losses.Average(), spent.TotalSeconds), losses);
     }
 
-    private float[] Trained(SampleSet training, SampleSet heldOut, int steps, int seed, CancellationToken cancellationToken)
+    private float[] Trained(SampleSet training, SampleSet heldOut, int steps, int number, CancellationToken cancellationToken)
     {
-        var batch = Course.Of(asked, training.Count).BatchSize;
+        var own = unchecked(seed + 101 * number);
+        var (usual, batch) = Course.Of(asked, training.Count);
         // Of many samples no more than are seen once.
-        var seen = Splits.Subset(training, Math.Max(batch, steps * batch), new Random(seed));
+        var seen = Splits.Subset(training, Math.Max(batch, steps * batch), new Random(own));
         var epochs = Math.Max(1, (int)Math.Round((double)steps / Math.Max(1, seen.Count / batch)));
-        using var network = new Network(plan, normalization, seed);
+        var course = asked with { Epochs = epochs, BatchSize = batch, Patience = 0, StopAfter = null };
+        using var network = new Network(plan, normalization, own);
         // As its last step leaves it: what judges does not choose an epoch as well.
-        TrainingLoop.Run(network, seen, heldOut.Take(0),
-            new TrainingPhase("search", asked with { Epochs = epochs, BatchSize = batch, Patience = 0, StopAfter = null }, seed),
-            Progress.Unheard, cancellationToken);
+        var none = heldOut.Take(0);
+        if (Taught is { } taught)
+            StudentTraining.Towards(network, Teacher(taught.Teachers), seen, none,
+                taught.Losses with { Training = course }, own, taught.Teachers.Folder, null, Progress.Unheard, cancellationToken);
+        else
+            TrainingLoop.Run(network, seen, none, new TrainingPhase("search", course, own), Progress.Unheard, cancellationToken);
         return network.Outputs(heldOut, cancellationToken);
+
+        // Trained for as large a share of its course as the student.
+        ITeacherModel Teacher(PartTeachers teachers) => teachers.Of(
+            number, training, Math.Min(1, (double)steps / (usual * Math.Max(1, training.Count / batch))), cancellationToken);
     }
 
     // The same samples are drawn in every repetition: cut anew they are no new samples.

@@ -21,6 +21,13 @@ internal static class SearchRules
             .MinBy(one => one.Candidate.Cost.Bytes).Candidate;
     }
 
+    /// <summary>
+    /// The first, or of those whose losses are below its own by more than chance, and whose figure is as good, the one of the least.
+    /// </summary>
+    public static Candidate Surest(IReadOnlyList<(Candidate Candidate, CandidateResult Result)> field)
+        => field.Where((one, place) => place == 0 || (PairedLosses.IsSurelyBetter(one.Result.Losses, field[0].Result.Losses)
+            && one.Result.Rung.Figure.Goodness() >= field[0].Result.Rung.Figure.Goodness())).MinBy(one => one.Result.Rung.Loss).Candidate;
+
     private static bool IsAsGood(CandidateResult other, CandidateResult best)
     {
         var (difference, error) = PairedLosses.Compared(other.Losses, best.Losses);

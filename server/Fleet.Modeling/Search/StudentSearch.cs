@@ -45,7 +45,7 @@ internal sealed partial class StudentSearch(BuildSpec spec, DataSet data, Hardwa
     private readonly Dictionary<string, CandidateResult> _results = [];
     private readonly List<string> _notes = [];
     private double _seconds, _spent;
-    private int _rounds;
+    private int _rounds, _behind;
 
     /// <summary>Searches.</summary>
     /// <param name="sink">Told what is tried and what it reached.</param>
@@ -58,9 +58,10 @@ internal sealed partial class StudentSearch(BuildSpec spec, DataSet data, Hardwa
         Probe(beginning, cancellationToken);
         var space = Space(beginning, cancellationToken);
         var fields = SearchSchedule.Fields(space.Length);
-        // The first round finds what is done to samples, the others halve the field.
-        _rounds = fields.Count + 1;
-        Progress Of(int round) => new(sink, "Searching the student", 0.05 + 0.95 * round / _rounds, 0.05 + 0.95 * (round + 1) / _rounds);
+        // The first round finds what is done to samples, the others halve the field; behind them is what the student learns from.
+        (_rounds, _behind) = (fields.Count + 1, AreLossesOpen ? 1 : 0);
+        double Until(int round) => 0.05 + 0.95 * round / (_rounds + _behind);
+        Progress Of(int round) => new(sink, "Searching the student", Until(round), Until(round + 1));
         var ranked = WithAugmentations(space, Of(0), cancellationToken);
         IReadOnlyList<(Candidate Candidate, CandidateResult Result)> judged = [];
         for (var round = 1; round < _rounds; round++)
@@ -70,12 +71,12 @@ internal sealed partial class StudentSearch(BuildSpec spec, DataSet data, Hardwa
             judged = Round(WithRates(field, round), round, Of(round), cancellationToken);
             ranked = [.. SearchRules.Ranked(judged).Select(one => one.Candidate)];
         }
-        var chosen = SearchRules.Choose(judged);
+        var (chosen, found) = WithLesson(SearchRules.Choose(judged), Of(_rounds), cancellationToken);
         _trials[chosen.Key] = _trials[chosen.Key] with { Chosen = true };
         if (_device is not null) _notes.Add(_device.Note());
         return new SearchReport
         {
-            Found = Within(Found(chosen), cancellationToken),
+            Found = Within(found, cancellationToken),
             HeldOut = _data.Of(chosen.Student.Family).Parts.Description,
             Minutes = spec.Student.Minutes ?? UsualMinutes,
             ProcessorSeconds = _spent,
@@ -155,7 +156,7 @@ internal sealed partial class StudentSearch(BuildSpec spec, DataSet data, Hardwa
         var repetitions = round + 1 == _rounds && parts.CanRepeat ? FinalRepetitions : 1;
         var course = Course.Of(_training, parts.TrainingSamples);
         var full = course.Epochs * Math.Max(1, parts.TrainingSamples / course.BatchSize);
-        var seconds = (_seconds - _spent) / (_rounds - round);
+        var seconds = (_seconds - _spent) / (_rounds + _behind - round);
         // What varied samples teach shows late.
         var asked = SearchSchedule.Steps(round == 0 ? _rounds - 3 : round - 1, _rounds - 1, full);
         double[] costs = [.. field.Select(candidate => SecondsPerStep(candidate, course.BatchSize) * parts.Trainings * repetitions)];
@@ -170,26 +171,35 @@ internal sealed partial class StudentSearch(BuildSpec spec, DataSet data, Hardwa
         var judged = new List<(Candidate, CandidateResult)>();
         foreach (var (place, candidate) in field.Take(count).Index())
         {
-            // What was trained for as many steps in an earlier round is known.
-            var name = $"search-{steps}x{repetitions}-{candidate.Key}";
-            var known = _results.GetValueOrDefault(name) ?? memory.Finished<CandidateResult>(name);
-            if (known is not { } result)
-            {
-                var view = _data.Of(candidate.Student.Family);
-                void Tell(double share, string reached) => progress.Report((place + share) / count,
-                    $"round {round + 1} of {_rounds}, {_trials[candidate.Key].Name}, {place + 1} of {count}{reached}");
-                Tell(0, "");
-                result = new CandidateTrial(view.Parts, view.Normalization, SearchSpace.Plan(candidate.Student, view.Data),
-                    candidate.Training, spec.Seed).Run(round, steps, repetitions, cancellationToken);
-                memory.Finish(name, result);
-                Tell(1, $", held-out {result.Rung.Figure.Text()}");
-            }
-            judged.Add((candidate, result));
-            if (!_results.TryAdd(name, result)) continue;
-            _spent += result.Rung.ProcessorSeconds;
-            _trials[candidate.Key] = _trials[candidate.Key] with { Rungs = [.. _trials[candidate.Key].Rungs, result.Rung] };
+            void Tell(double share, string reached) => progress.Report((place + share) / count,
+                $"round {round + 1} of {_rounds}, {_trials[candidate.Key].Name}, {place + 1} of {count}{reached}");
+            judged.Add((candidate, Tried(candidate, round, steps, repetitions, null, Tell, cancellationToken)));
         }
         return [.. judged];
+    }
+
+    // What was trained for as many steps in an earlier round is known.
+    private CandidateResult Tried(Candidate candidate, int round, int steps, int repetitions, PartTeachers? teachers,
+        Action<double, string> tell, CancellationToken cancellationToken)
+    {
+        var name = $"search-{steps}x{repetitions}-{candidate.Key}";
+        if ((_results.GetValueOrDefault(name) ?? memory.Finished<CandidateResult>(name)) is not { } result)
+        {
+            var view = _data.Of(candidate.Student.Family);
+            tell(0, "");
+            var trial = new CandidateTrial(view.Parts, view.Normalization, SearchSpace.Plan(candidate.Student, view.Data),
+                candidate.Training, spec.Seed)
+            {
+                Taught = candidate.Lesson is { } lesson ? (teachers!, lesson.Spec) : null,
+            };
+            result = trial.Run(round, steps, repetitions, cancellationToken);
+            memory.Finish(name, result);
+            tell(1, $", held-out {result.Rung.Figure.Text()}");
+        }
+        if (!_results.TryAdd(name, result)) return result;
+        _spent += result.Rung.ProcessorSeconds;
+        _trials[candidate.Key] = _trials[candidate.Key] with { Rungs = [.. _trials[candidate.Key].Rungs, result.Rung] };
+        return result;
     }
 
     // As it was measured; before that, as layers and multiplications say.
@@ -216,6 +226,7 @@ internal sealed partial class StudentSearch(BuildSpec spec, DataSet data, Hardwa
             Depth = candidate.Student.Depth,
             LearningRate = candidate.Training.LearningRate,
             Augmentation = WaysOf(candidate.Student.Family).Length > 1 ? candidate.Augmentation : null,
+            LearnsFrom = candidate.Lesson?.Name,
             Parameters = candidate.Cost.Parameters,
             MultiplyAdds = candidate.Cost.MultiplyAdds,
             Bytes = candidate.Cost.Bytes,

@@ -15,7 +15,7 @@ internal static class ReportSearch
         if (view.Search is not { } search) return "";
         var page = new StringBuilder("<section data-search><h2>How the student was found</h2><p class=\"note\">")
             .Append(Html(string.Create(CultureInfo.InvariantCulture,
-                $"{search.Trials.Count} students were trained on the labels and judged on {search.HeldOut}; the samples that test were not "
+                $"{search.Trials.Count} students were trained and judged on {search.HeldOut}; the samples that test were not "
                     + $"looked at. The better half of each round went on with twice the steps. {search.ProcessorSeconds:0} seconds of "
                     + $"processor time, of {search.Minutes:0.#} minutes that were allowed.")))
             .Append("</p>");
@@ -23,8 +23,9 @@ internal static class ReportSearch
         if (ReportCharts.Searched(view, search) is { } chart)
             page.Append($"<div class=\"charts\"><figure><figcaption>Size and {Html(view.Measure.Title)} on held-out samples<span>each in "
                 + $"the last round it reached</span></figcaption>{chart}</figure></div>\n");
-        page.Append("<div class=\"scroll\"><table class=\"cards\"><thead><tr><th>Student</th><th>Samples</th><th class=\"n\">Learning rate"
-            + "</th><th class=\"n\">8-bit size</th><th class=\"n\">p95</th><th class=\"n\">Round</th><th class=\"n\">Steps</th>"
+        page.Append("<div class=\"scroll\"><table class=\"cards\"><thead><tr><th>Student</th><th>Samples</th><th>Learns from</th>"
+            + "<th class=\"n\">Learning rate</th><th class=\"n\">8-bit size</th><th class=\"n\">p95</th><th class=\"n\">Round</th>"
+            + "<th class=\"n\">Steps</th>"
             + $"<th class=\"n\">{Html(Capital(view.Measure.Title))}</th><th class=\"n\">Loss</th><th class=\"n\">Processor time</th></tr>"
             + "</thead><tbody>\n");
         foreach (var trial in search.Trials) Row(page, view, trial);
@@ -36,7 +37,7 @@ internal static class ReportSearch
         var last = trial.Rungs is [.., var reached] ? reached : null;
         string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
         page.Append($"<tr data-trial=\"{Html(trial.Name)}\"><td>{Html(trial.Name)}{(trial.Chosen ? " <strong>built</strong>" : "")}</td>"
-            + $"<td>{Html(trial.Augmentation ?? "–")}</td>"
+            + $"<td>{Html(trial.Augmentation ?? "–")}</td><td>{Html(trial.LearnsFrom ?? "labels")}</td>"
             + Number(Text($"{trial.LearningRate:0.####}"), "Learning rate") + Number(Size(trial.Bytes), "8-bit size")
             + Number(trial.LatencyP95 is { } latency ? Time(latency) : "–", "p95",
                 trial.Timed is { } timed ? [$"timed on {timed.Device}"] : [])

@@ -50,6 +50,11 @@ public sealed record SearchTrial
     /// <summary>What was done to its samples; absent where the spec says it.</summary>
     public string? Augmentation { get; init; }
 
+    /// <summary>
+    /// What it learned from beside the labels, such as <c>0.9 teacher at temperature 4</c>; absent: these alone.
+    /// </summary>
+    public string? LearnsFrom { get; init; }
+
     /// <summary>Trainable parameters.</summary>
     public required long Parameters { get; init; }
 

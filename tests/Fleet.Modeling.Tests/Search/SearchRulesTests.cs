@@ -23,4 +23,11 @@ public sealed class SearchRulesTests
     public void Of_two_that_cannot_be_told_apart_the_smaller_is_taken(double accuracy, long bytes, string taken)
         => Assert.Equal(taken, SearchRules.Choose([
             Of("mlp", bytes, accuracy, 0.3, 0.0, 0.2), Of("cnn", 20, 0.95, 0.1, 0.2, 0.1)]).Student.Family);
+
+    [Theory]
+    [InlineData(0.95, new[] { 0.3, 0.2, 0.25 }, "cnn")] // each sample is told better, and the figure is as good
+    [InlineData(0.94, new[] { 0.3, 0.2, 0.25 }, "mlp")] // the figure is worse
+    [InlineData(0.95, new[] { 0.9, 0.1, 0.1 }, "mlp")] // a better mean by one sample
+    public void What_stands_gives_way_to_what_is_better_beyond_chance(double accuracy, double[] losses, string taken)
+        => Assert.Equal(taken, SearchRules.Surest([Of("mlp", 10, 0.95, 0.5, 0.4, 0.45), Of("cnn", 10, accuracy, losses)]).Student.Family);
 }

@@ -79,17 +79,29 @@ public sealed class StudentSearchTests : IDisposable
 
         var chosen = Assert.Single(found.Trials, trial => trial.Chosen);
         Assert.Same(found.Trials[0], chosen);
-        // Whichever family it is, it is the best of those that were trained to the end.
+        // Whichever family it is, it is the best of those that were trained to the end; what it learns from was tried with it alone.
         Assert.Contains(chosen.Family, new[] { "conv1d", "conv1d-residual", "tcn", "gru", "random-kernels" });
-        var last = found.Trials.Max(trial => trial.Rungs.Count);
-        Assert.Equal(found.Trials.Where(trial => trial.Rungs.Count == last).Min(trial => trial.Rungs[^1].Loss), chosen.Rungs[^1].Loss);
+        SearchTrial[] taught = [.. found.Trials.Where(trial => trial.LearnsFrom is not null)];
+        Assert.Equal(["0.7 teacher at temperature 1", "0.7 teacher at temperature 4", "0.9 teacher at temperature 4"],
+            taught.Select(trial => trial.LearnsFrom).Order());
+        Assert.All(taught, trial => Assert.Equal(
+            (chosen.Name, chosen.LearningRate, chosen.Augmentation), (trial.Name, trial.LearningRate, trial.Augmentation)));
+        var labels = found.Trials.Except(taught).ToArray();
+        var alone = Assert.Single(labels,
+            trial => (trial.Name, trial.LearningRate, trial.Augmentation) == (chosen.Name, chosen.LearningRate, chosen.Augmentation));
+        Assert.Contains(alone.Rungs[^1].Steps, taught[0].Rungs.Select(rung => rung.Steps));
+        var usual = taught.Single(trial => trial.LearnsFrom == "0.7 teacher at temperature 4");
+        Assert.True(chosen == usual || chosen.Rungs[^1].Loss < usual.Rungs[^1].Loss, $"{chosen} and not {usual}");
+        var built = found.Found;
+        Assert.Equal(chosen.LearnsFrom, built.Teacher!.IsNone ? null
+            : FormattableString.Invariant($"{built.Distillation.Alpha} teacher at temperature {built.Distillation.Temperature}"));
         Assert.All(found.Trials, trial => Assert.InRange(trial.Bytes, 1, 12_000));
         Assert.Contains(found.Trials, trial => trial.Family == "mlp");
         // The largest that fits was really trained: a wider one would be too large.
         Assert.NotEmpty(found.Trials.Where(trial => trial.Family == "conv1d").MaxBy(trial => trial.Width)!.Rungs);
         Assert.Empty(BuildSpecRules.ProblemsOf(found.Found));
         Assert.Equal((chosen.Family, chosen.Width), (found.Found.Student!.Family, found.Found.Student.Width.Value));
-        Assert.Equal(chosen.Family, found.Found.Teacher!.Family);
+        Assert.Contains(found.Found.Teacher!.Family, new[] { chosen.Family, TeacherSpec.None });
         Assert.NotNull(found.Found.Distillation.Training.Augment);
     }
 
@@ -110,6 +122,7 @@ public sealed class StudentSearchTests : IDisposable
         Assert.Empty(BuildSpecRules.ProblemsOf(found.Found));
         Assert.Contains(found.Notes, note => note.Contains("student.minutes leaves no time for more", StringComparison.Ordinal));
         Assert.Single(found.Trials, trial => trial.Chosen);
+        Assert.Contains(found.Notes, note => note.StartsWith("What the student learns from was not tried", StringComparison.Ordinal));
     }
 
     [Theory]

@@ -32,6 +32,7 @@ public sealed class WidthSearchTests : IDisposable
         return found;
     }
 
+    // 64 bytes are kept for what a trained file has more.
     [Theory]
     [InlineData("cnn", 30_000, 1, 12, 12)]
     [InlineData("cnn-separable", 30_000, 1, 12, 12)]
@@ -43,7 +44,7 @@ public sealed class WidthSearchTests : IDisposable
         var best = tried.Where(trial => trial.Fits).MaxBy(trial => trial.Width)!;
         var next = tried.Where(trial => !trial.Fits).MinBy(trial => trial.Width)!;
         Assert.Equal(best.Width + 1, next.Width);
-        Assert.True(best.Bytes <= bytes && next.Bytes > bytes, $"{best} {next}");
+        Assert.True(best.Bytes <= bytes - 64 && next.Bytes > bytes - 64, $"{best} {next}");
         Assert.All(tried, trial => Assert.Null(trial.LatencyP95));
         Assert.Equal(tried.Select(trial => trial.Width).Distinct().Count(), tried.Count);
         // Nothing much larger than the answer is made.

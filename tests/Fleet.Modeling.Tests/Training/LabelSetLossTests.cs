@@ -3,7 +3,6 @@ using Fleet.Contracts.Tasks;
 using Fleet.Modeling.Data;
 using Fleet.Modeling.Distillation.Losses;
 using Fleet.Modeling.Floors;
-using Fleet.Modeling.Search;
 using Fleet.Modeling.Students;
 using Fleet.Modeling.Torch;
 using Fleet.Modeling.Training;

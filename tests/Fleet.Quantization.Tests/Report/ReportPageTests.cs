@@ -189,10 +189,11 @@ public sealed partial class ReportPageTests
                 Trials = [Trial("conv1d", 11, 48_111, 0.98, chosen: true), Trial("mlp", 57, 19_221, 0.95), Trial("mlp", 300, 90_000, 0)],
             },
         });
-        Assert.Contains("3 students were trained on the labels and judged on 3 folds of 45 training samples", page,
+        Assert.Contains("3 students were trained and judged on 3 folds of 45 training samples", page,
             StringComparison.Ordinal);
         Assert.Contains("cnn 9 x 2 &lt;left&gt; out.", page, StringComparison.Ordinal);
-        Assert.Matches("<tr data-trial=\"conv1d 11\"><td>conv1d 11 <strong>built</strong></td><td>gain</td>.*3 x 250.*0\\.0120", page);
+        Assert.Matches(
+            "<tr data-trial=\"conv1d 11\"><td>conv1d 11 <strong>built</strong></td><td>gain</td><td>labels</td>.*3 x 250.*0\\.0120", page);
         Assert.Equal(3, page.Split("data-trial=").Length - 1);
         // Two marks and the line between them; what was never trained has no mark.
         var chart = page[page.IndexOf("on held-out samples", StringComparison.Ordinal)..];

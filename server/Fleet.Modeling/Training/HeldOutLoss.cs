@@ -1,10 +1,9 @@
 using Fleet.Contracts.Builds;
 using Fleet.Modeling.Data;
 using Fleet.Modeling.Torch;
-using Fleet.Modeling.Training;
 using static TorchSharp.torch;
 
-namespace Fleet.Modeling.Search;
+namespace Fleet.Modeling.Training;
 
 /// <summary>
 /// How far answers are from labels, sample by sample, in a form that candidates are ranked by. Of classes it is the squared distance of the

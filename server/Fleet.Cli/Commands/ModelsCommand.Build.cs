@@ -91,6 +91,7 @@ internal static partial class ModelsCommand
             // On a server of this machine a build fails a second later for a file that is missing here: it is not queued.
             var isHere = call.Client.Address.Url.IsLoopback;
             var asked = SpecFile.Read(file, filesAreHere: isHere);
+            await TellOtherProfileAsync(call, asked, asked.Student?.Budget?.Device, cancellationToken);
             var build = await call.Client.StartBuildAsync(asked, cancellationToken);
             if (call.Get(wait) || call.Get(follow))
             {
@@ -117,6 +118,19 @@ internal static partial class ModelsCommand
             });
             RequireBuilt(build);
         });
+    }
+
+    /// <summary>Says where files are made for another profile than that of the device they are for, before anything is built.</summary>
+    private static async Task TellOtherProfileAsync(Call call, BuildSpec spec, string? device, CancellationToken cancellationToken)
+    {
+        var named = spec.Quantization.Profiles;
+        if (device is null || named.Count == 0) return;
+        var own = (await call.Client.GetDeviceAsync(device, cancellationToken)).Profile;
+        if (own is not null && named.Contains(own)) return;
+        var known = own is null ? "matches no hardware profile" : $"has profile '{own}'";
+        var remedy = own is null ? "" : $", name '{own}'";
+        call.Shell.WriteHint($"Device {device} {known}, as the server knows it, and files are made for {string.Join(", ", named)}: they "
+            + $"are not those that are right for it{remedy}.");
     }
 
     private static void RequireBuilt(BuildView build)

@@ -194,6 +194,7 @@ internal static partial class ModelsCommand
         var spec = await UnderstoodAsync(call, options, cancellationToken);
         if (!call.Client.Address.Url.IsLoopback)
             call.Shell.WriteHint($"The server's worker looks on its own machine for {spec.Data!.Learned}.");
+        await TellOtherProfileAsync(call, spec, device, cancellationToken);
         var build = await WaitAsync(call, await call.Client.StartBuildAsync(spec, cancellationToken), asLines, cancellationToken);
         RequireBuilt(build);
         var report = await call.Client.GetReportAsync(build.Id, cancellationToken);

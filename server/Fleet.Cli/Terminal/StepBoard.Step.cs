@@ -13,6 +13,9 @@ internal sealed partial class StepBoard
         Running,
         Done,
         Failed,
+
+        /// <summary>Nobody waits for it any more.</summary>
+        Left,
     }
 
     /// <summary>One step.</summary>
@@ -32,6 +35,9 @@ internal sealed partial class StepBoard
 
         /// <summary>True once <see cref="Failure"/> was told.</summary>
         public bool WentWrong { get; private set; }
+
+        /// <summary>True where a server works at it, which goes on when nobody waits for it any more.</summary>
+        public bool GoesOn { get; set; }
 
         /// <summary>How long it took.</summary>
         public TimeSpan Took { get; private set; }
@@ -78,6 +84,7 @@ internal sealed partial class StepBoard
             {
                 StepState.Done => "[green]✓[/]",
                 StepState.Failed => "[red]✗[/]",
+                StepState.Left => "[yellow]–[/]",
                 _ => $"[yellow]{Spinner[(int)(now.TotalMilliseconds / 200) % Spinner.Length]}[/]",
             };
             // The terminal writes ^C where the cursor is: room for it keeps the redrawn lines in place.

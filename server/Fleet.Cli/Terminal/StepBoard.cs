@@ -69,6 +69,12 @@ internal sealed partial class StepBoard
             WriteLine($"{title}: {(step.Detail.Length > 0 ? step.Detail : "done")} ({DurationText.Of(step.Took)})");
             return result;
         }
+        catch (OperationCanceledException)
+        {
+            step.End(StepState.Left, Elapsed);
+            WriteLine($"{title}: {(step.GoesOn ? "no longer followed" : "stopped")} after {DurationText.Of(step.Took)}");
+            throw;
+        }
         catch
         {
             step.End(StepState.Failed, Elapsed);

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Fleet.TestKit;
 
 namespace Fleet.Cli.Tests.Commands;
 
@@ -24,6 +25,26 @@ public sealed class DeviceTests(RealServer server) : OnServerTests(server), ICla
         Assert.Empty(Ids(await JsonOfAsync("devices", "list", "--filter", "id=nobody")));
         await TextOfAsync("devices", "list", "--filter", "id=nobody");
         Assert.Contains("No device matches id=nobody.", Shell.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("arm-cpu", true)]
+    [InlineData("x64", false)]
+    public async Task Build_for_another_profile_than_that_of_the_device_that_times_it_says_so(string profile, bool told)
+    {
+        var device = $"timer-{profile}";
+        await Server.EnrollAsync(device, "site=wien");
+        using var folder = new TemporaryFolder();
+        await File.WriteAllTextAsync(folder["spec.yaml"], $$"""
+            model: timed
+            data: { kind: vibration, samples: 600 }
+            teacher: { family: conv1d, width: 4 }
+            student: { family: auto, budget: { maximumLatencyP95: 5ms, device: {{device}} } }
+            quantization: { profiles: [{{profile}}] }
+            """);
+        Assert.True(await RunAsync("models", "build", folder["spec.yaml"]) == 0, Shell.Error);
+        Assert.Equal(told, Shell.Error.Contains($"Device {device} has profile 'x64', as the server knows it, and files are made for "
+            + $"{profile}: they are not those that are right for it, name 'x64'.", StringComparison.Ordinal));
     }
 
     /// <summary>A script that counted a list in JSON counted the first thousand, and nothing told it.</summary>

@@ -51,6 +51,8 @@ public sealed class TerminalTests(RealServer server) : IClassFixture<RealServer>
 
         Assert.Equal(130, await fleet.WaitForExitAsync(Deadline));
         Assert.Contains("goes on without this terminal", fleet.Output, StringComparison.Ordinal);
+        Assert.Matches(@"(?m)Build \S+ of waited: no longer followed after ", fleet.Output);
+        Assert.DoesNotContain("failed", fleet.Output, StringComparison.Ordinal);
         Assert.Equal("fleet: Stopped.", fleet.Lines[^1]);
     }
 

@@ -71,6 +71,7 @@ internal sealed class Build(TimeProvider time)
                 new Progress(progress, "Fitting simple models", 0.03, 0.03), cancellationToken),
         ];
         var table = simple.Length > 0 ? new FloorTable(data) : null;
+        table?.RequireEnough(simple[0], cancellationToken);
         void Require(string network, float[] outputs, string remedy)
             => table?.Require(simple[0], network, outputs, remedy, cancellationToken);
 

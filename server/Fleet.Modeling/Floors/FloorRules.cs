@@ -16,19 +16,38 @@ internal static class FloorRules
     /// <param name="network">What it is, to begin a sentence.</param>
     /// <param name="constant">What answers everything alike, held against the network.</param>
     /// <param name="own">The network's figure that decides.</param>
-    public static string? Uselessness(string network, FloorReport constant, MetricValue own)
+    /// <param name="enough">How many test samples of the same labels would tell a model without an error; see <see cref="TooFew"/>.</param>
+    public static string? Uselessness(string network, FloorReport constant, MetricValue own, int enough)
     {
         if (constant.Verdict() == FloorVerdict.Better) return null;
         var (least, samples) = (constant.Scores.Metrics[0], constant.Scores.Samples);
         var figures = $"its {Threshold.Lowered(own.Title())} is {own.Text()} on {samples} test samples, and {least.Text()} is what "
             + $"{constant.Description} gives";
+        var said = $"{network} cannot be told from one that has learned nothing: {figures}";
+        if (TooFew(samples, constant.Description, enough) is { } why) return $"{said}. {why}";
         if (constant.Gain is not > 0) return $"{network} has learned nothing: {figures}.";
-        var (said, some) = ($"{network} cannot be told from one that has learned nothing: {figures}", "data.testShare, data.test");
-        if (constant.GainInterval is not { } interval) return $"{said}. Of so few samples nothing can be told; give more ({some}).";
+        if (constant.GainInterval is not { } interval) return $"{said}.";
         // The width of an interval falls with the root of the number of samples.
-        var enough = samples * Math.Pow((constant.Gain.Value - interval.Low) / constant.Gain.Value, 2);
+        var more = samples * Math.Pow((constant.Gain.Value - interval.Low) / constant.Gain.Value, 2);
         return $"{said}; on others of the kind the gain lies between {Units.Text(interval.Low, own.Unit)} and "
-            + $"{Units.Text(interval.High, own.Unit)}. If it is real, about {Rounded(enough)} test samples would show it ({some}).";
+            + $"{Units.Text(interval.High, own.Unit)}. If it is real, about {Rounded(more)} test samples would show it "
+            + "(data.testShare, data.test).";
+    }
+
+    /// <summary>Why nothing at all can be told on so many test samples, in a sentence; null where something can.</summary>
+    /// <param name="samples">Test samples.</param>
+    /// <param name="constant">What answers everything alike.</param>
+    /// <param name="enough">
+    /// How many of them, of the same labels, would tell a model without an error from it; at most so many where these do, and
+    /// <see cref="int.MaxValue"/> where none would.
+    /// </param>
+    public static string? TooFew(int samples, string constant, int enough)
+    {
+        if (enough <= samples) return null;
+        var said = $"On {samples} test sample{(samples == 1 ? "" : "s")} even a model without an error could not be told from {constant}";
+        return enough == int.MaxValue
+            ? $"{said}, which is as good on them. Give test samples with other labels (data.testShare, data.test)."
+            : $"{said}; {enough} with labels in the same proportion would do (data.testShare, data.test).";
     }
 
     /// <summary>What a reader of the report must know before its figures.</summary>

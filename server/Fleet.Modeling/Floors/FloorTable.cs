@@ -17,6 +17,12 @@ internal sealed class FloorTable
 
     private const int Exchanges = 1_000, ExchangeSeed = 11;
 
+    /// <summary>Of more samples each by itself only such with the same label cannot tell, which a network's own figure says.</summary>
+    private const int Many = 1_000;
+
+    /// <summary>Numbers of samples that are tried for one that is enough.</summary>
+    private const int MostTried = 200;
+
     private readonly DataSet _data;
     private readonly SampleTruth _truth;
     private readonly Bootstrap _bootstrap;
@@ -55,9 +61,57 @@ internal sealed class FloorTable
         // What is not a number is not among those that were measured.
         var own = _data.Test.Labels.Score(outputs)[0];
         var held = Of(constant, measured, cancellationToken);
-        return held is { Gain: > 0 } && held.Verdict() != FloorVerdict.Better && IsToldFromChance(outputs, own, cancellationToken)
-            ? null : FloorRules.Uselessness(network, held, own);
+        return IsTold(held, outputs, own, cancellationToken)
+            ? null : FloorRules.Uselessness(network, held, own, Enough(constant, cancellationToken));
     }
+
+    /// <summary>Ends a build that could not tell any network from one answer for everything, before it has trained one.</summary>
+    /// <exception cref="BuildException">There are too few test samples.</exception>
+    public void RequireEnough(Floor constant, CancellationToken cancellationToken)
+    {
+        if (FloorRules.TooFew(_data.Test.Count, constant.Description, Enough(constant, cancellationToken)) is { } why)
+            throw new BuildException(why);
+    }
+
+    /// <summary>
+    /// How many test samples, labelled in the proportion of these, would tell a model without an error from one answer for everything: what
+    /// it is not told by tells no other. As many as there are where these do; <see cref="int.MaxValue"/> where none would.
+    /// </summary>
+    private int Enough(Floor constant, CancellationToken cancellationToken)
+    {
+        var count = _data.Test.Count;
+        if (count > Many && _data.Test.Origins is null) return count;
+        // Samples of one thing count once.
+        var step = Math.Max(1, count / (_data.Test.Origins?.Distinct().Count() ?? count));
+        for (var tried = 0; tried < MostTried; tried++)
+        {
+            var samples = count + tried * step;
+            int[] places = [.. Enumerable.Range(0, samples).Select(sample => sample % count)];
+            var test = _data.Test with
+            {
+                Values = Array.Empty<float>(),
+                Unheard = null,
+                Labels = _data.Test.Labels.Pick(places),
+                Origins = _data.Test.Origins is { } origins
+                    ? RawSamples.Numbered([.. places.Select((place, sample) => (sample / count, origins[place]))]) : null,
+            };
+            var (table, answers) = (new FloorTable(_data with { Test = test }), PerfectAnswers.Of(test.Labels, _data.Columns));
+            var alike = constant with { Outputs = Picked(constant.Outputs, places) };
+            var held = table.Of(alike, table.Of(answers, cancellationToken), cancellationToken);
+            if (held.Gain is not > 0) return int.MaxValue;
+            if (table.IsTold(held, answers, test.Labels.Score(answers)[0], cancellationToken)) return samples;
+        }
+        return int.MaxValue;
+    }
+
+    private static float[] Picked(float[] outputs, int[] places)
+    {
+        var width = outputs.Length / (places.Max() + 1);
+        return [.. places.SelectMany(place => outputs.AsSpan(place * width, width).ToArray())];
+    }
+
+    private bool IsTold(FloorReport held, float[] outputs, MetricValue own, CancellationToken cancellationToken)
+        => held.Verdict() == FloorVerdict.Better || (held.Gain > 0 && IsToldFromChance(outputs, own, cancellationToken));
 
     /// <summary>
     /// True where answers have to do with the labels: given to other samples than their own they are seldom as good (Fisher, The Design of

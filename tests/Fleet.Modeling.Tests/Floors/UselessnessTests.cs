@@ -61,8 +61,28 @@ public sealed class UselessnessTests
         Assert.StartsWith("The student cannot be told from one that has learned nothing: its accuracy is 0.6 on 20 test samples, and 0.5 "
             + "is what always 'a' gives; on others of the kind the gain lies between -", why, StringComparison.Ordinal);
         Assert.Matches(@"If it is real, about \d+0 test samples would show it \(data\.testShare, data\.test\)\.$", why);
-        Assert.Contains("Of so few samples nothing can be told", Of([0, 1], [0, 1], 2), StringComparison.Ordinal);
         Assert.StartsWith("The student has learned nothing", Of(labels, new long[20], 2), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_no_network_could_be_told_by_says_how_many_samples_would_tell_a_perfect_one()
+    {
+        const string perfect = "even a model without an error could not be told from always 'a'";
+        Assert.EndsWith($"On 5 test samples {perfect}; 8 with labels in the same proportion would do (data.testShare, data.test).",
+            Of([0, 1, 0, 1, 0], [0, 1, 0, 0, 0], 2), StringComparison.Ordinal);
+        // And eight are.
+        long[] eight = [0, 1, 0, 1, 0, 1, 0, 1];
+        Assert.Null(Of(eight, eight, 2));
+        Assert.Contains($"{perfect}, which is as good on them", Of([0, 0, 0], [0, 0, 1], 2), StringComparison.Ordinal);
+        var refused = Assert.Throws<BuildException>(() => TableOf([0, 1, 0, 1, 0], 2).RequireEnough(
+            Constant(2, 5), TestContext.Current.CancellationToken));
+        Assert.StartsWith($"On 5 test samples {perfect}; 8 ", refused.Message, StringComparison.Ordinal);
+        // Four machines are four however many samples each has, and of one label.
+        var machines = TableOf(
+            [.. Enumerable.Range(0, 40).Select(sample => sample / 10 % 2L)], 2, [.. Enumerable.Range(0, 40).Select(sample => sample / 10)]);
+        Assert.StartsWith($"On 40 test samples {perfect}; 80 ", Assert.Throws<BuildException>(() => machines.RequireEnough(
+            Constant(2, 40), TestContext.Current.CancellationToken)).Message, StringComparison.Ordinal);
+        TableOf(eight, 2).RequireEnough(Constant(2, 8), TestContext.Current.CancellationToken);
     }
 
     [Fact]
@@ -109,12 +129,13 @@ public sealed class UselessnessTests
         Assert.Equal("fp32", Assert.Single(rejected, variant => variant.Chosen).Scheme);
     }
 
-    private static string? Of(long[] labels, long[] answers, int classes)
+    private static string? Of(long[] labels, long[] answers, int classes) => TableOf(labels, classes).Uselessness(
+        Constant(classes, labels.Length), "The student", OneHot(answers, classes), TestContext.Current.CancellationToken);
+
+    private static FloorTable TableOf(long[] labels, int classes, int[]? origins = null)
     {
-        var set = new SampleSet(new float[labels.Length], [1], labels);
-        var data = new DataSet(set, set, set, [.. Enumerable.Range(0, classes).Select(i => $"{(char)('a' + i)}")]);
-        return new FloorTable(data).Uselessness(
-            Constant(classes, labels.Length), "The student", OneHot(answers, classes), TestContext.Current.CancellationToken);
+        var set = new SampleSet(new float[labels.Length], [1], labels) { Origins = origins };
+        return new FloorTable(new DataSet(set, set, set, [.. Enumerable.Range(0, classes).Select(i => $"{(char)('a' + i)}")]));
     }
 
     private static Floor Constant(int classes, int samples)

@@ -9,10 +9,10 @@ using Fleet.Contracts.Tensors;
 using Fleet.Contracts.Validation;
 using Fleet.Modeling.Data;
 using Fleet.Modeling.Decisions;
-using Fleet.Modeling.Distillation;
 using Fleet.Modeling.Floors;
 using Fleet.Modeling.QuantizationAware;
 using Fleet.Modeling.Search;
+using Fleet.Modeling.Seeds;
 using Fleet.Modeling.Sources;
 using Fleet.Modeling.Students;
 using Fleet.Modeling.Teachers;
@@ -61,57 +61,28 @@ internal sealed class Build(TimeProvider time)
                 progress);
 
         var profiles = ProfilesOf(spec.Quantization);
+        var trials = new SeedTrials(spec, profiles, File("seeds"), Timer);
+        var first = 1 - 1.0 / (spec.Seeds ?? 1);
+        var others = trials.Run(new PartOf(progress, 0, first), cancellationToken);
         using var kept = SampleRoom.In(folder);
-        var decided = SpecDecisions.Make(spec, profiles, folder, kept, Timer, progress, cancellationToken);
+        using var trained = SeedTraining.Begin(
+            SeedTrials.Of(spec, 0), profiles, folder, kept, Timer, new PartOf(progress, first, 1), cancellationToken);
+        var (decided, asked) = (trained.Decided, spec);
         (spec, progress) = (decided.Spec, decided.Progress);
-        var (data, normalization, memory) = (decided.Data, decided.Normalization, decided.Memory);
-        var rate = spec.Data!.FalsePositiveRate();
-        Floor[] simple = [
-            .. new SimpleModels(data, normalization, spec.Seed, rate).Answers(
-                new Progress(progress, "Fitting simple models", 0.03, 0.03), cancellationToken),
-        ];
-        var table = simple.Length > 0 ? new FloorTable(data) : null;
-        table?.RequireEnough(simple[0], cancellationToken);
-        void Require(string network, float[] outputs, string remedy)
-            => table?.Require(simple[0], network, outputs, remedy, cancellationToken);
-
-        using var teacher = spec.Teacher!.IsNone ? null : Teacher.Provide(
-            spec, data, normalization, File("teacher.onnx"), memory, progress, cancellationToken);
-        // What is compared with simple models is asked once, however often it is looked at.
-        float[] taught = simple.Length > 0 && teacher is not null ? teacher.Model.Outputs(data.Test, cancellationToken) : [];
-        if (teacher is not null)
-            Require("The teacher", taught,
-                "Train it longer or wider (teacher.training.epochs, teacher.width), look whether labels belong to their samples, or give "
-                    + "one that knows these classes in this order.");
-        if (spec.QuantizationAware is { Method: "qkd" } && teacher!.Model is AdaptedTeacher)
-            throw new BuildException("quantizationAware.method 'qkd' trains the teacher as well, and one that takes samples in another "
-                + "form cannot be; use 'qat-distillation'.");
-        if (spec.QuantizationAware is { Method: "qkd" }) TrainedVariants.CheckTeacher(teacher!.Model.Path, folder);
-        var (student, epochs, generations) = new Generations(spec, data, normalization, memory).Train(
-            teacher?.Model, teacher is null ? 0 : teacher.Parameters / teacher.Model.Files.Count, File("student.onnx"), progress,
-            cancellationToken);
-        float[] AnswersOf(InferenceSession session, SampleSet samples)
-            => ModelOutputs.Of(session, samples.Given().Feeds(session.InputNames[0]), cancellationToken).Values;
-        float[] Answers(SampleSet samples)
-        {
-            using var session = OnnxRuntimeSession.Open(File("student.onnx"));
-            return AnswersOf(session, samples);
-        }
-        float[] learned = simple.Length > 0 || data.Task == ModelTask.Anomaly ? Answers(data.Test) : [];
-        var room = double.PositiveInfinity;
-        if (simple.Length > 0)
-        {
-            Require("The student", learned, "Train it longer or wider (distillation.training.epochs, student.width).");
-            MetricValue Figure(float[] outputs) => data.Test.Labels.Score(outputs)[0];
-            room = RelativeGate.RoomOf(spec.Gate, Figure(learned), teacher is null ? null : Figure(taught),
-                [.. simple.Select(floor => (floor.Description, Figure(floor.Outputs)))], data.Test.Count);
-            if (teacher is not null && spec.Distillation.CompareWithLabels != false && !data.IsTeachers)
-                simple = [
-                    .. simple, new Floor(FloorReport.LabelsAlone, "the same student on the labels alone",
-                        StudentTraining.OnLabels(spec, student, data, normalization, memory, progress, cancellationToken)),
-                ];
-        }
-        var (trained, trainedEpochs) = TrainedVariants.Make(
+        var (data, memory) = (decided.Data, decided.Memory);
+        var judge = new SeedJudge(asked, others);
+        trained.Train(judge, cancellationToken);
+        var (simple, table, teacher, taught, learned) = (trained.Simple, trained.Table, trained.Teacher, trained.Taught, trained.Learned);
+        var (student, epochs, generations) = trained.Student;
+        float[] Answers(SampleSet samples) => trained.Answers(samples, cancellationToken);
+        var room = simple.Count == 0 ? double.PositiveInfinity : RelativeGate.RoomOf(
+            spec.Gate, trained.Figure(learned), teacher is null ? null : trained.Figure(taught),
+            [.. simple.Select(floor => (floor.Description, trained.Figure(floor.Outputs)))], data.Test.Count);
+        var labelsAlone = trained.LabelsAlone(cancellationToken);
+        if (labelsAlone is not null) simple = [.. simple, labelsAlone];
+        var seeds = others.Count == 0 ? null : SeedRules.Report(
+            [SeedFigures.Of(trained, labelsAlone?.Outputs, cancellationToken), .. others], asked.Data!.CutsTest);
+        var (onGrids, trainedEpochs) = TrainedVariants.Make(
             spec, File("student.onnx"), teacher?.Model, data, profiles, folder, memory, new PartOf(progress, 0.85, 0.9), cancellationToken);
         var travelling = Splits.SubsetNumbers(data.Test, spec.Gate.ValidationSamples, new Random(spec.Seed));
         using var deadline = new Deadline(spec.Quantization.TimeLimit, TimeProvider.System);
@@ -121,16 +92,17 @@ internal sealed class Build(TimeProvider time)
                 HeldOutOf(data, travelling),
                 VariantSettings.Of(spec.Quantization, profiles, BudgetOf(spec, decided.Search?.DeviceFactor ?? 1)) with
                 {
-                    Trained = trained,
+                    Trained = onGrids,
                     MaximumDrop = Math.Min(spec.Quantization.MaximumDrop, room),
                 }, File("variants"))
             {
                 Deadline = deadline,
-                Threshold = AnomalyTable.OfVariants(data, rate, cancellationToken),
+                Threshold = AnomalyTable.OfVariants(data, trained.Rate, cancellationToken),
                 Measured = Measured,
                 Constant = table is null ? null : new ConstantAnswer(
                     table.Of(simple[0], table.Of(learned, cancellationToken), cancellationToken).GainInterval?.Low ?? 0,
-                    session => table.Uselessness(simple[0], "It", AnswersOf(session, data.Test), cancellationToken)),
+                    session => judge.ObjectionTo(
+                        trained, SeedTraining.Answers(session, data.Test, cancellationToken), cancellationToken)),
             },
             new PartOf(progress, spec.QuantizationAware is null ? 0.85 : 0.9, 0.97), cancellationToken);
         var travels = data.Test.Pick(travelling);
@@ -145,10 +117,11 @@ internal sealed class Build(TimeProvider time)
         var decisions = new DecisionTable(data);
         var ofTeacher = teacher is null ? null : decisions.Of(taught, samples => teacher.Model.Outputs(samples, cancellationToken));
         var ofStudent = decisions.Of(learned, Answers);
-        var anomalies = AnomalyTable.Of(data, File("student.onnx"), learned, rate);
+        var anomalies = AnomalyTable.Of(data, File("student.onnx"), learned, trained.Rate);
         var report = new BuildReport
         {
-            Spec = decided.Asked,
+            Spec = decided.Asked with { Seeds = asked.Seeds, Student = asked.Student },
+            Seeds = seeds,
             Task = data.Task,
             Measure = made.Measure,
             Widths = decided.Widths,
@@ -159,9 +132,9 @@ internal sealed class Build(TimeProvider time)
             CrossValidation = decided.Folds,
             Floors = floors.Reports,
             Findings = [
-                .. FloorRules.Findings(floors.Reports, spec.Student!.Family == "linear"),
+                .. judge.Findings, .. FloorRules.Findings(floors.Reports, spec.Student!.Family == "linear"),
                 .. DecisionFigures.Findings(ofStudent, data.Classes), .. AnomalyTable.Findings(anomalies),
-                .. anomalies is null ? [] : AnomalyThreshold.Findings(data.Validation, rate),
+                .. anomalies is null ? [] : AnomalyThreshold.Findings(data.Validation, trained.Rate),
                 .. SplitFindings.Of(data, decided.Asked.Data!, spec.Seed),
                 .. data.IsTeachers ? data.Notes.TakeLast(1) : [],
                 .. decided.Search is null && spec.Student.Budget?.Device is { } device ? new[]
@@ -212,6 +185,7 @@ internal sealed class Build(TimeProvider time)
         };
         var result = Finish(report, folder, progress);
         memory.Forget();
+        trials.Forget();
         return result;
     }
 
@@ -229,7 +203,7 @@ internal sealed class Build(TimeProvider time)
     }
 
     private static (IReadOnlyList<FloorReport> Reports, IReadOnlyList<MetricInterval> Teacher, IReadOnlyList<MetricInterval> Student)
-        FloorsOf(Floor[] simple, float[] taught, float[] learned, FloorTable? table, CancellationToken cancellationToken)
+        FloorsOf(IReadOnlyList<Floor> simple, float[] taught, float[] learned, FloorTable? table, CancellationToken cancellationToken)
     {
         if (table is null) return ([], [], []);
         var student = table.Of(learned, cancellationToken);

@@ -61,6 +61,7 @@ namespace Fleet.Contracts;
         typeof(ListConverter<ClassCount>), typeof(ListConverter<ValueRange>), typeof(ListConverter<SampleView>),
         typeof(ListConverter<TableColumn>),
         typeof(ListConverter<WidthTrial>), typeof(ListConverter<SearchTrial>), typeof(ListConverter<SearchRung>),
+        typeof(ListConverter<SeedReport>), typeof(ListConverter<SeedsFigure>),
         typeof(ListConverter<WavePlan>), typeof(ListConverter<WithdrawnRelease>),
         typeof(ListConverter<WaveView>), typeof(ListConverter<string>), typeof(ListConverter<ModelView>),
         typeof(ListConverter<ModelVersionView>), typeof(ListConverter<byte[]>),

@@ -53,6 +53,12 @@ internal static partial class ModelsCommand
             Description = "With --data: minutes of processor time for search and training [default: 10 for the search, and then as long "
                 + "as training takes].",
         };
+        private readonly Option<int?> _seeds = new("--seeds")
+        {
+            HelpName = "N",
+            Description = "With --data: train with N seeds, each tested on samples of its own where --test names none, and show the "
+                + "figures of each and their interval; the first is what is built. --minutes are those of all [default: one seed].",
+        };
         private readonly Option<string?> _name = new("--name")
         {
             HelpName = "MODEL",
@@ -62,7 +68,7 @@ internal static partial class ModelsCommand
         /// <summary>All of them.</summary>
         public IReadOnlyList<Symbol> All => [.. _samples.All, .. Own];
 
-        private Option[] Own => [_teacher, _profile, _device, _rollout, _budget, _minutes, _name];
+        private Option[] Own => [_teacher, _profile, _device, _rollout, _budget, _minutes, _seeds, _name];
 
         /// <summary>True where data stands in place of a spec.</summary>
         public bool IsGiven(Call call) => _samples.IsGiven(call.Parsed);
@@ -126,6 +132,7 @@ internal static partial class ModelsCommand
             {
                 Model = call.Get(_name) ?? NameOf(data.Learned!),
                 Data = data,
+                Seeds = call.Get(_seeds),
                 Teacher = Teacher(call),
                 // Nothing compares students of normal samples before anomalies judge them.
                 Student = new StudentSpec

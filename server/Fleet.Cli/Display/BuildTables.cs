@@ -29,6 +29,7 @@ internal static class BuildTables
 
         var measure = ReportMeasure.Of(report);
         WriteFloors(screen, report, measure);
+        SeedTable.Write(screen, report, measure);
         if (report.CrossValidation is { } folds)
         {
             screen.WriteSentence($"Cross-validation on {folds.Folds} folds ({folds.Trainings} trainings): "

@@ -17,21 +17,22 @@ internal static class FloorRules
     /// <param name="constant">What answers everything alike, held against the network.</param>
     /// <param name="own">The network's figure that decides.</param>
     /// <param name="enough">How many test samples of the same labels would tell a model without an error; see <see cref="TooFew"/>.</param>
-    public static string? Uselessness(string network, FloorReport constant, MetricValue own, int enough)
+    /// <param name="mayRepeat">True where another seed would have other test samples.</param>
+    public static string? Uselessness(string network, FloorReport constant, MetricValue own, int enough, bool mayRepeat)
     {
         if (constant.Verdict() == FloorVerdict.Better) return null;
         var (least, samples) = (constant.Scores.Metrics[0], constant.Scores.Samples);
         var figures = $"its {Threshold.Lowered(own.Title())} is {own.Text()} on {samples} test samples, and {least.Text()} is what "
             + $"{constant.Description} gives";
         var said = $"{network} cannot be told from one that has learned nothing: {figures}";
-        if (TooFew(samples, constant.Description, enough) is { } why) return $"{said}. {why}";
+        if (TooFew(samples, constant.Description, enough, mayRepeat) is { } why) return $"{said}. {why}";
         if (constant.Gain is not > 0) return $"{network} has learned nothing: {figures}.";
         if (constant.GainInterval is not { } interval) return $"{said}.";
         // The width of an interval falls with the root of the number of samples.
         var more = samples * Math.Pow((constant.Gain.Value - interval.Low) / constant.Gain.Value, 2);
         return $"{said}; on others of the kind the gain lies between {Units.Text(interval.Low, own.Unit)} and "
             + $"{Units.Text(interval.High, own.Unit)}. If it is real, about {Rounded(more)} test samples would show it "
-            + "(data.testShare, data.test).";
+            + $"({Remedy(mayRepeat)}).";
     }
 
     /// <summary>Why nothing at all can be told on so many test samples, in a sentence; null where something can.</summary>
@@ -41,14 +42,18 @@ internal static class FloorRules
     /// How many of them, of the same labels, would tell a model without an error from it; at most so many where these do, and
     /// <see cref="int.MaxValue"/> where none would.
     /// </param>
-    public static string? TooFew(int samples, string constant, int enough)
+    /// <param name="mayRepeat">True where another seed would have other test samples.</param>
+    public static string? TooFew(int samples, string constant, int enough, bool mayRepeat)
     {
         if (enough <= samples) return null;
         var said = $"On {samples} test sample{(samples == 1 ? "" : "s")} even a model without an error could not be told from {constant}";
         return enough == int.MaxValue
             ? $"{said}, which is as good on them. Give test samples with other labels (data.testShare, data.test)."
-            : $"{said}; {enough} with labels in the same proportion would do (data.testShare, data.test).";
+            : $"{said}; {enough} with labels in the same proportion would do ({Remedy(mayRepeat)}).";
     }
+
+    private static string Remedy(bool mayRepeat) => !mayRepeat ? "data.testShare, data.test"
+        : "data.testShare, data.test; or seeds 5, which trains five times, tests on other samples each time and judges by all";
 
     /// <summary>What a reader of the report must know before its figures.</summary>
     /// <param name="floors">What the student is held against.</param>

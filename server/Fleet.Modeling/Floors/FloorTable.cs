@@ -4,6 +4,7 @@ using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Validation;
 using Fleet.Modeling.Data;
 using Fleet.Quantization.Evaluation;
+using MathNet.Numerics.Statistics;
 
 namespace Fleet.Modeling.Floors;
 
@@ -24,14 +25,17 @@ internal sealed class FloorTable
     private const int MostTried = 200;
 
     private readonly DataSet _data;
+    private readonly bool _mayRepeat;
     private readonly SampleTruth _truth;
     private readonly Bootstrap _bootstrap;
     private readonly Dictionary<float[], Measured> _known = [];
 
     /// <summary>A table over the test samples.</summary>
-    public FloorTable(DataSet data)
+    /// <param name="data">The samples.</param>
+    /// <param name="mayRepeat">True where another seed would have other test samples, which is then a remedy for too few.</param>
+    public FloorTable(DataSet data, bool mayRepeat = false)
     {
-        _data = data;
+        (_data, _mayRepeat) = (data, mayRepeat);
         _truth = data.Test.Truth(data.Task);
         // Samples of one thing, such as a machine, are no news of other things.
         _bootstrap = new Bootstrap(data.Test.Origins is { } origins
@@ -40,16 +44,18 @@ internal sealed class FloorTable
             : SampleClusters.Single(data.Test.Count));
     }
 
-    /// <summary>Ends a build whose network is not told to be better than one answer for everything.</summary>
-    /// <param name="constant">What answers everything alike.</param>
-    /// <param name="network">What the network is, to begin a sentence.</param>
-    /// <param name="outputs">Its answers to the test samples, row by row.</param>
-    /// <param name="remedy">What to try.</param>
-    /// <param name="cancellationToken">Stops between draws.</param>
-    /// <exception cref="BuildException">It is not.</exception>
-    public void Require(Floor constant, string network, float[] outputs, string remedy, CancellationToken cancellationToken)
+    /// <summary>
+    /// Standard error of a network's gain over one answer for everything: how it scatters over the draws. 0 where there are too few samples
+    /// to draw from.
+    /// </summary>
+    public double GainError(Floor constant, float[] outputs, CancellationToken cancellationToken)
     {
-        if (Uselessness(constant, network, outputs, cancellationToken) is { } why) throw new BuildException($"{why} {remedy}");
+        double[] gains = [
+            .. Of(outputs, cancellationToken).Resampling.Draws.Zip(Of(constant.Outputs, cancellationToken).Resampling.Draws)
+                .Where(draw => draw is { First: [_, ..], Second: [_, ..] })
+                .Select(draw => draw.First[0].Goodness() - draw.Second[0].Goodness()),
+        ];
+        return gains.Length == 0 ? 0 : gains.PopulationStandardDeviation();
     }
 
     /// <summary>
@@ -62,14 +68,14 @@ internal sealed class FloorTable
         var own = _data.Test.Labels.Score(outputs)[0];
         var held = Of(constant, measured, cancellationToken);
         return IsTold(held, outputs, own, cancellationToken)
-            ? null : FloorRules.Uselessness(network, held, own, Enough(constant, cancellationToken));
+            ? null : FloorRules.Uselessness(network, held, own, Enough(constant, cancellationToken), _mayRepeat);
     }
 
     /// <summary>Ends a build that could not tell any network from one answer for everything, before it has trained one.</summary>
     /// <exception cref="BuildException">There are too few test samples.</exception>
     public void RequireEnough(Floor constant, CancellationToken cancellationToken)
     {
-        if (FloorRules.TooFew(_data.Test.Count, constant.Description, Enough(constant, cancellationToken)) is { } why)
+        if (FloorRules.TooFew(_data.Test.Count, constant.Description, Enough(constant, cancellationToken), _mayRepeat) is { } why)
             throw new BuildException(why);
     }
 

@@ -46,7 +46,7 @@ internal static class ReportPage
         Choices(page, view);
         Networks(page, view);
         Floors(page, view);
-        page.Append(ReportSamples.Render(view.Data));
+        page.Append(ReportSeeds.Render(view)).Append(ReportSamples.Render(view.Data));
         page.Append(ReportSearch.Render(view));
         page.Append(ReportClasses.Render(view)).Append(ReportAnomalies.Render(view));
         foreach (var profile in view.Profiles) Profile(page, view, profile);

@@ -37,6 +37,9 @@ internal sealed record ReportView
     /// <summary>How the student was found; null where its family was given.</summary>
     public SearchReport? Search { get; init; }
 
+    /// <summary>What each seed reached; null where there was one.</summary>
+    public SeedsReport? Seeds { get; init; }
+
     /// <summary>Simple models beside them.</summary>
     public IReadOnlyList<FloorReport> Floors { get; init; } = [];
 
@@ -95,6 +98,7 @@ internal sealed record ReportView
             ? [new("teacher", "mark-teacher", large), new("student", "mark-student", report.Student)]
             : report.Spec.Source is null ? [new("student", "mark-student", report.Student)] : [],
         Search = report.Search,
+        Seeds = report.Seeds,
         Floors = report.Floors,
         Classes = report.Classes,
         ClassCounts = report.ClassCounts,

@@ -75,6 +75,9 @@ public sealed record BuildReport
     /// <summary>How long networks were trained by cross-validation; absent where the spec has no <c>data.folds</c>.</summary>
     public CrossValidationReport? CrossValidation { get; init; }
 
+    /// <summary>What each seed reached, with intervals; absent where the spec has no <c>seeds</c>.</summary>
+    public SeedsReport? Seeds { get; init; }
+
     /// <summary>The widths that were tried for a student of width <c>auto</c>, in order; absent when its width was given.</summary>
     public IReadOnlyList<WidthTrial>? Widths { get; init; }
 

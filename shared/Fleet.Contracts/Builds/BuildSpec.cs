@@ -12,6 +12,14 @@ public sealed record BuildSpec
     /// <summary>Seed of everything random: the same spec on the same machine gives the same student.</summary>
     public int Seed { get; set; } = 1;
 
+    /// <summary>
+    /// How many seeds networks are trained with, 2 to 20: <see cref="Seed"/> and those that follow it, each as a build of that seed trains
+    /// them, with cuts of its own where no file holds the test samples. The report has the figures of each and their interval; what is
+    /// released is of the first, never of the best. Whether anything was learned is then judged by all. <c>student.minutes</c> are those of
+    /// all together. Absent: the one.
+    /// </summary>
+    public int? Seeds { get; init; }
+
     /// <summary>Samples to learn from and to judge by.</summary>
     public DataSpec? Data { get; init; }
 

@@ -13,6 +13,9 @@ public static partial class BuildSpecRules
         var problems = new Problems();
         problems.Require(Names.IsName(spec.Model), $"model '{spec.Model}' must be {Names.Rule}.");
         JudgeSource(spec, problems);
+        problems.Require(spec.Seeds is null or (>= 2 and <= 20), $"seeds {spec.Seeds} must be within 2..20; leave it out for one.");
+        problems.Require(spec.Seeds is null || (spec.Source is null && spec.Data?.Task is not ModelTask.Detection),
+            "seeds trains networks several times, which a given model needs not, and is for other tasks than detection: leave it out.");
         if (spec.Data is { } data)
         {
             JudgeData(data, problems);

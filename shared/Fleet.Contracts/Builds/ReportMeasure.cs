@@ -75,6 +75,17 @@ public sealed class ReportMeasure
     public string? GainOver(FloorReport floor) => floor.Gain is not { } gain ? null
         : Gained(gain) + (floor.GainInterval is { } interval ? $" ({Gained(interval.Low)} to {Gained(interval.High)})" : "");
 
+    /// <summary>A gain of the student over several seeds, as a sentence.</summary>
+    public string Sentence(SeedsFigure gain, int seeds)
+    {
+        var (low, high) = (gain.Interval.Low, gain.Interval.High);
+        var over = gain.Name == FloorReport.LabelsAlone ? "itself on the labels alone" : "one answer for everything";
+        var unit = Unit == Units.Ratio ? " points" : Unit.Length > 0 ? $" {Unit}" : "";
+        return $"Against {over} the student gains {Gained(gain.Mean.Value)}{unit} on average over {seeds} seeds, paired seed by seed "
+            + $"({Gained(low)} to {Gained(high)} with a confidence of 95 %): "
+            + $"{(low > 0 ? "it is better" : high < 0 ? "it is worse" : "the two cannot be told apart")}.";
+    }
+
     private string Gained(double gain) => Unit == Units.Ratio
         ? string.Create(CultureInfo.InvariantCulture, $"{gain * 100:+0.0;-0.0;0.0}")
         : string.Create(CultureInfo.InvariantCulture, $"{Math.Round(gain, 3):+0.###;-0.###;0}");

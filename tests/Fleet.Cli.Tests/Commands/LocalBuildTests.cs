@@ -95,6 +95,7 @@ public sealed class LocalBuildTests : IDisposable
     [InlineData("Name a build spec, or data with --data.", "models", "build", "x.yaml", "--data", "x.csv")]
     [InlineData("--budget goes with --data; beside a spec it stands in x.yaml.", "models", "build", "x.yaml", "--budget", "50kB")]
     [InlineData("is neither a size such as 50kB nor a duration such as 5ms", "models", "build", "--data", "x.csv", "--budget", "50")]
+    [InlineData("seeds 1 must be within 2..20", "models", "build", "--data", "x.csv", "--seeds", "1")]
     [InlineData("student.minutes -1 must be above 0", "models", "build", "--data", "x.csv", "--minutes", "-1")]
     [InlineData("--profile names one: leave one out", "models", "build", "--data", "x.csv", "--profile", "x64", "--device", "d")]
     [InlineData("--rollout needs the device that the model goes to", "models", "build", "--data", "x.csv", "--rollout")]

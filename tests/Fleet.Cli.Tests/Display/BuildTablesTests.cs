@@ -27,6 +27,38 @@ public sealed class BuildTablesTests
     }
 
     [Fact]
+    public void Seeds_stand_one_by_one_with_where_their_means_lie()
+    {
+        MetricValue Figure(double value) => MetricValue.Of(Metric.Accuracy, value);
+        SeedsFigure Over(string name, double mean, double low, double high)
+            => new(name, Figure(mean), 0.02, new MetricInterval(Metric.Accuracy.Name, low, high));
+        using var output = new StringWriter { NewLine = "\n" };
+        SeedTable.Write(
+            new Shell(output, TextWriter.Null, outputIsTerminal: false, errorIsTerminal: false, width: 120, _ => null, TimeProvider.System),
+            Report(labelled: true) with
+            {
+                Seeds = new SeedsReport
+                {
+                    CutsTest = true,
+                    Each = [
+                        new SeedReport(4, "mlp of width 8", 40, 10, Figure(0.9)) { LabelsAlone = Figure(0.8) },
+                        new SeedReport(5, "mlp of width 8", 40, 10, Figure(0.7)) { LabelsAlone = Figure(0.8) },
+                    ],
+                    Networks = [Over(SeedsReport.Student, 0.8, 0.6, 1), Over(FloorReport.LabelsAlone, 0.8, 0.8, 0.8)],
+                    Gains = [Over(FloorReport.LabelsAlone, 0, -0.2, 0.2)],
+                },
+            }, ReportMeasure.Of(Report(labelled: true)));
+        var table = output.ToString();
+        Assert.StartsWith("2 seeds, 4 to 5, each with test samples of its own; what is released is of seed 4, the first.", table,
+            StringComparison.Ordinal);
+        Assert.Matches(@"(?m)^SEED +STUDENT +STUDENT +LABELS ALONE$", table);
+        Assert.Matches(@"(?m)^5 +mlp of width 8 +70\.0 % +80\.0 %$", table);
+        Assert.Matches(@"(?m)^95 % .* 60\.0 to 100\.0 % +80\.0 to 80\.0 %$", table);
+        Assert.Contains("the student gains 0.0 points on average over 2 seeds, paired seed by seed (-20.0 to +20.0 with a confidence of "
+            + "95 %): the two cannot be told apart.", table.ReplaceLineEndings(" "), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Without_labels_decibels_stand_where_accuracy_would()
     {
         var table = Table(labelled: false);

@@ -65,7 +65,9 @@ public sealed partial class BuildSpecRulesTests
             "data.task 'anomaly' learns from normal samples alone, and no teacher of scores"),
         ["anomalies by a family that rebuilds nothing"] = (
             spec => Seeking(spec) with { Student = new StudentSpec { Family = "tcn" } },
-            "student.family 'tcn' does not go with data.task 'anomaly'; it is one of mlp, conv1d, cnn."),
+            "student.family 'tcn' does not go with data.task 'anomaly'; it is one of prototypes, mlp, conv1d, cnn."),
+        ["classes by prototypes"] = (spec => spec with { Student = new StudentSpec { Family = "prototypes" } },
+            "student.family 'prototypes' is for data.task 'anomaly'"),
         ["every normal sample an anomaly"] = (
             spec => Data(Seeking(spec), data => data with { Anomaly = new AnomalySpec { FalsePositiveRate = 1 } }),
             "data.anomaly.falsePositiveRate 1 must be above 0 and at most 0.5."),

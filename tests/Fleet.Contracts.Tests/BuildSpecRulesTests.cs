@@ -172,7 +172,7 @@ public sealed partial class BuildSpecRulesTests
             spec => Teaching(spec, training => training with { WeightDecay = 1 }), "teacher.training.weightDecay 1"),
         ["unknown student family"] = (spec => spec with { Student = spec.Student! with { Family = "mlp2" } },
             "student.family 'mlp2' is not known; it is one of linear, mlp, conv1d, conv1d-residual, tcn, gru, random-kernels, cnn, "
-                + "cnn-separable, cnn-residual, detector, text-cnn, encoder, auto"),
+                + "cnn-separable, cnn-residual, detector, text-cnn, encoder, prototypes, auto"),
         ["student width"] = (spec => spec with { Student = spec.Student! with { Width = 3 } }, "student.width 3"),
         ["searched width without a budget"] = (spec => spec with { Student = spec.Student! with { Width = StudentWidth.Auto } },
             "student.budget must name maximumBytes or maximumLatencyP95"),

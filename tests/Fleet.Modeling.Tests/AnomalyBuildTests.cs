@@ -3,6 +3,10 @@ using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Tensors;
 using Fleet.Modeling.Data;
 using Fleet.Modeling.Decisions;
+using Fleet.Modeling.Distillation;
+using Fleet.Modeling.Students;
+using Fleet.Modeling.Students.Layers;
+using Fleet.Modeling.Torch;
 using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Variants;
@@ -38,12 +42,12 @@ public sealed class AnomalyBuildTests : IDisposable
         return _folder[name];
     }
 
-    private static BuildSpec Spec(DataSpec data) => new()
+    private static BuildSpec Spec(DataSpec data, string family = "prototypes") => new()
     {
         Model = "pump",
         Data = data with { Task = ModelTask.Anomaly },
         Teacher = new TeacherSpec { Family = TeacherSpec.None },
-        Student = new StudentSpec { Family = "mlp", Width = 16, Depth = 1 },
+        Student = new StudentSpec { Family = family, Width = 16, Depth = family == "mlp" ? 1 : null },
         Distillation = new DistillationSpec { Training = new TrainingSpec { Epochs = 12, LearningRate = 0.01 } },
         Quantization = new QuantizationSpec { Profiles = ["x64"], CalibrationSamples = 64 },
     };
@@ -57,10 +61,12 @@ public sealed class AnomalyBuildTests : IDisposable
     private BuildResult Built(BuildSpec spec)
         => new Build(TimeProvider.System).Run(spec, _folder["out"], new IgnoredProgress(), TestContext.Current.CancellationToken);
 
-    [Fact]
-    public void Score_is_in_the_graph_and_8_bits_keep_it()
+    [Theory]
+    [InlineData("mlp")]
+    [InlineData("prototypes")]
+    public void Score_is_in_the_graph_and_8_bits_keep_it(string family)
     {
-        var built = Built(Spec(new DataSpec { Train = Samples("a.npz", 700, 140) }));
+        var built = Built(Spec(new DataSpec { Train = Samples("a.npz", 700, 140) }, family));
         var report = built.Report;
         Assert.Equal((ModelTask.Anomaly, Metric.RocAuc.Name), (report.Task, report.Measure));
         Assert.Equal(("score", 1L), (report.Outputs[0].Name, report.Outputs[0].Shape[^1]));
@@ -94,6 +100,52 @@ public sealed class AnomalyBuildTests : IDisposable
         var gate = new GateSpec().For(ModelTask.Anomaly, int8.Scores!);
         Assert.Equal(int8.Scores![Metric.FalsePositiveRate] + 0.02,
             gate.Thresholds.Single(limit => limit.Metric == Metric.FalsePositiveRate.Name).Maximum);
+    }
+
+    // No error of a linear code tells what lies between two clusters on a line, and no distance from the mean.
+    [Fact]
+    public void Sample_between_what_is_normal_is_further_from_the_prototypes_than_any_normal_one()
+    {
+        NativeEnvironment.Prepare();
+        var random = new Random(5);
+        float Noise() => 0.2f * (float)(random.NextDouble() - 0.5);
+        SampleSet Of(params float[] places) => new(
+            places.SelectMany(place => Enumerable.Range(0, Width).Select(value => place * (value + 1) + Noise())).ToArray(), [Width],
+            AnomalyLabels.AllNormal(places.Length));
+        var training = Of([.. Enumerable.Range(0, 60).Select(sample => sample % 2 == 0 ? -1f : 1)]);
+        var head = new Reconstruction(training.SampleShape);
+        using var network = new Network(Families.Student("prototypes", 16, [Width], head), Normalization.Measure(training), 1);
+        PrototypeFit.Apply(network, training, 1, TestContext.Current.CancellationToken);
+        var (known, between) = (network.Outputs(training, TestContext.Current.CancellationToken),
+            network.Outputs(Of(0, 0.2f, -0.3f), TestContext.Current.CancellationToken));
+        Assert.True(between.Min() > 4 * known.Max(), $"{between.Min()} beside {known.Max()}");
+        // A sample far away in a direction that no normal one varies in is far as well.
+        var other = Of(1).Inputs;
+        other[0] += 3;
+        Assert.True(network.Outputs(new SampleSet(other, [Width], AnomalyLabels.AllNormal(1)),
+            TestContext.Current.CancellationToken)[0] > 4 * known.Max());
+        var first = network.Plan.Head;
+        PrototypeFit.Apply(network, training, 1, TestContext.Current.CancellationToken);
+        Assert.Equal(((Reconstruction)first).Prototypes, ((Reconstruction)network.Plan.Head).Prototypes);
+    }
+
+    // More values than samples, samples that are all alike, and fewer of them than prototypes.
+    [Theory]
+    [InlineData(5, 40)]
+    [InlineData(1, 3)]
+    [InlineData(200, 2)]
+    public void Prototypes_are_found_of_few_samples_and_many_values(int samples, int width)
+    {
+        NativeEnvironment.Prepare();
+        var random = new Random(2);
+        var training = new SampleSet(Enumerable.Range(0, samples * width).Select(_ => random.NextSingle()).ToArray(), [width],
+            AnomalyLabels.AllNormal(samples));
+        using var network = new Network(
+            Families.Student("prototypes", 16, [width], new Reconstruction([width])), Normalization.Measure(training), 1);
+        PrototypeFit.Apply(network, training, 1, TestContext.Current.CancellationToken);
+        Assert.All(network.Outputs(training, TestContext.Current.CancellationToken), score => Assert.InRange(score, 0, 10));
+        using var folder = new TemporaryFolder();
+        CheckedExport.Write(network, folder["a.onnx"], training);
     }
 
     [Fact]

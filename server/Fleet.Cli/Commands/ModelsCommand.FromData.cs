@@ -137,7 +137,7 @@ internal static partial class ModelsCommand
                 // Nothing compares students of normal samples before anomalies judge them.
                 Student = new StudentSpec
                 {
-                    Family = IsAnomaly(call) ? "mlp" : StudentSpec.Auto,
+                    Family = IsAnomaly(call) ? "prototypes" : StudentSpec.Auto,
                     Width = IsAnomaly(call) ? 64 : new StudentSpec { Family = "" }.Width,
                     Budget = budget,
                     Minutes = call.Get(_minutes),

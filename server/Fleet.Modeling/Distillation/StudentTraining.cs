@@ -12,7 +12,8 @@ using Fleet.Quantization;
 namespace Fleet.Modeling.Distillation;
 
 /// <summary>
-/// Distils a student from a teacher and fine-tunes it on the labels, or trains it on these alone, and leaves it as an ONNX file.
+/// Distils a student from a teacher and fine-tunes it on the labels, or trains it on these alone, or fits prototypes of normal samples, and
+/// leaves it as an ONNX file.
 /// </summary>
 internal static class StudentTraining
 {
@@ -50,13 +51,19 @@ internal static class StudentTraining
         // A seed of its own: a student of the teacher's width must not begin as its copy.
         var seed = unchecked(spec.Seed + 1);
         using var network = new Network(plan, normalization, seed);
-        var epochs = Learned(network, spec, teacher, data, seed, Path.GetDirectoryName(path)!, memory, sink, cancellationToken);
-        epochs = [
-            .. epochs,
-            .. FineTuned(network, spec.Distillation, data, seed, memory.Training("fine-tuning"),
-                new Progress(sink, "Fine-tuning the student", 0.66, 0.7), cancellationToken),
-        ];
-        if (plan.Head is Reconstruction head)
+        IReadOnlyList<EpochReport> epochs = [];
+        if (plan.Layers[^2] is Projection)
+        {
+            sink.Report(new BuildProgress("Finding prototypes of normal samples", 0.03));
+            PrototypeFit.Apply(network, data.Training, seed, cancellationToken);
+        }
+        else
+            epochs = [
+                .. Learned(network, spec, teacher, data, seed, Path.GetDirectoryName(path)!, memory, sink, cancellationToken),
+                .. FineTuned(network, spec.Distillation, data, seed, memory.Training("fine-tuning"),
+                    new Progress(sink, "Fine-tuning the student", 0.66, 0.7), cancellationToken),
+            ];
+        if (network.Plan.Head is Reconstruction head)
             network.Answer(head with
             {
                 Threshold = AnomalyThreshold.Of(network.Outputs(data.Validation, cancellationToken), spec.Data!.FalsePositiveRate()),

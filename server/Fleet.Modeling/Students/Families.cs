@@ -31,6 +31,7 @@ internal static class Families
     {
         "linear" => new Family(null, _ => [new Flatten()], _ => [], 0),
         "mlp" => new Family(null, Rows, _ => [], 0),
+        "prototypes" => new Family(null, sizes => [new Flatten(), new Projection(CodeOf(sizes))], _ => [], 0),
         "conv1d" => new Family(2, Signal, _ => [new GlobalAverage()], 16),
         "random-kernels" => new Family(2, Kernels, _ => [new GlobalAverage()], 0),
         "cnn" => new Family(3, Image, width => [new Flatten(), new Dense(6 * width)], 16),
@@ -95,7 +96,10 @@ internal static class Families
         // What is not trained is of any scale, and so is what is said often beside what is said at all.
         if (family is "random-kernels" or "text-cnn" && head is DenseHead dense) head = dense with { Standardizes = true };
         var width = family == "linear" ? "" : $", width {sizes.Width}";
-        Layer[] layers = [.. Of(family).Stages(sizes), .. head is Reconstruction ? Bottleneck(family, sizes) : behind, head];
+        if (head is Reconstruction score && family == "prototypes")
+            (head, behind) = (score with { Prototypes = new float[Reconstruction.MostPrototypes * CodeOf(sizes)] }, []);
+        else if (head is Reconstruction) behind = Bottleneck(family, sizes);
+        Layer[] layers = [.. Of(family).Stages(sizes), .. behind, head];
         return new NetworkPlan($"{family}{width}{named}{note}", sizes.InputShape, layers) { Vocabulary = sizes.Vocabulary };
     }
 
@@ -106,6 +110,9 @@ internal static class Families
         .. family == "mlp" ? (Layer[])[] : [new Flatten()],
         new Dense(Math.Max(2, sizes.Width / CodeShare)), new Dense(sizes.Width), new Dense(sizes.Width),
     ];
+
+    // Of few values there are no more components.
+    private static int CodeOf(Sizes sizes) => Math.Min(sizes.Width, sizes.InputShape.Aggregate(1, (product, extent) => product * extent));
 
     // Long kernels early, where a signal oscillates; strides instead of pooling, which would blur the phase of fast strikes.
     private static List<Layer> Signal(Sizes sizes)

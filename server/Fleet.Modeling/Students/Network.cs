@@ -69,6 +69,18 @@ internal sealed class Network : Module<Tensor, Tensor>, ITrainable
         _layers[^1] = (head, _layers[^1].Modules);
     }
 
+    /// <summary>Gives a fully connected layer the weights and the bias that something else than training found.</summary>
+    /// <param name="place">Of the layer, from 0.</param>
+    /// <param name="weight">Outputs, inputs.</param>
+    /// <param name="bias">Outputs.</param>
+    public void Set(int place, Tensor weight, Tensor bias)
+    {
+        using var noGradient = no_grad();
+        var linear = (TorchSharp.Modules.Linear)_layers[place].Modules.Weights!;
+        linear.weight.copy_(weight);
+        linear.bias!.copy_(bias);
+    }
+
     /// <inheritdoc/>
     public override Tensor forward(Tensor input) => forward(input, null);
 

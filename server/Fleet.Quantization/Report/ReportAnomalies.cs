@@ -18,7 +18,8 @@ internal static class ReportAnomalies
     private static string OfAnomalies(ReportView view, AnomalyFigures figures)
     {
         var page = new StringBuilder("<section><h2>Anomalies</h2><p class=\"note\">A score is the mean squared error of what the student "
-            + "rebuilds of a sample, in deviations, divided by the threshold: above 1 a sample is an anomaly. The threshold, an error of ")
+            + "rebuilds of a sample, in deviations, and of prototypes the squared distance from the nearest as well, divided by the "
+            + "threshold: above 1 a sample is an anomaly. The threshold, ")
             .Append(CultureInfo.InvariantCulture, $"{figures.Threshold:0.####}, was found on {Count(figures.ThresholdSamples)} normal ")
             .Append("validation samples for a false positive rate of ").Append(Share(figures.AskedFalsePositiveRate))
             .Append($"; of {Count(figures.Normal)} normal test samples {Share(figures.FalsePositiveRate)} are above it.</p>\n");

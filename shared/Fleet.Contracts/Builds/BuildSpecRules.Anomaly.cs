@@ -5,8 +5,12 @@ namespace Fleet.Contracts.Builds;
 /// <summary>The rules of <c>data.task: anomaly</c>: what learns from normal samples alone.</summary>
 public static partial class BuildSpecRules
 {
-    /// <summary>Families whose stages an autoencoder is made of.</summary>
-    public static readonly IReadOnlyList<string> AnomalyFamilies = ["mlp", "conv1d", "cnn"];
+    /// <summary>
+    /// Families that learn from normal samples alone: <c>prototypes</c>, and those whose stages an autoencoder is made of.
+    /// </summary>
+    public static readonly IReadOnlyList<string> AnomalyFamilies = [Prototypes, "mlp", "conv1d", "cnn"];
+
+    private const string Prototypes = "prototypes";
 
     private static void JudgeAnomaly(DataSpec spec, Problems problems)
     {
@@ -27,6 +31,10 @@ public static partial class BuildSpecRules
 
     private static void JudgeAnomaly(BuildSpec spec, Problems problems)
     {
+        problems.Require(spec.Student?.Family != Prototypes || spec.Data?.Task is ModelTask.Anomaly,
+            $"student.family '{Prototypes}' is for data.task 'anomaly': it knows no other labels.");
+        problems.Require(spec.Teacher?.Family != Prototypes,
+            $"teacher.family '{Prototypes}' is for students of data.task 'anomaly', which nobody teaches.");
         if (spec.Data?.Task is not ModelTask.Anomaly) return;
         problems.Require(spec.Teacher is null or { IsNone: true },
             "data.task 'anomaly' learns from normal samples alone, and no teacher of scores is learned from: set teacher to none.");

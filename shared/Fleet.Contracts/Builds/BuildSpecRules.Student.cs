@@ -10,7 +10,7 @@ public static partial class BuildSpecRules
     public static readonly IReadOnlyList<string> Families =
     [
         "linear", "mlp", "conv1d", "conv1d-residual", "tcn", "gru", "random-kernels", "cnn", "cnn-separable", "cnn-residual", "detector",
-        "text-cnn", "encoder",
+        "text-cnn", "encoder", "prototypes",
     ];
 
     private static void JudgeStudent(StudentSpec spec, DataSpec data, Problems problems)

@@ -13,8 +13,8 @@ public sealed record StudentSpec
     /// convolutions), <c>gru</c> (signals; a recurrent network, whose units stay float in static int8), <c>random-kernels</c> (signals;
     /// fixed kernels and a linear head), <c>cnn</c>, <c>cnn-separable</c> or <c>cnn-residual</c> (images; plain convolutions,
     /// depthwise-separable ones, or these in residual blocks), <c>text-cnn</c> or <c>encoder</c> (texts; kernels over neighbouring words
-    /// beside the mean of all, or a transformer); <c>auto</c>: the best within <see cref="Budget"/> on samples held out of the training
-    /// ones.
+    /// beside the mean of all, or a transformer), <c>prototypes</c> (anomalies; the distance from the nearest of some normal samples);
+    /// <c>auto</c>: the best within <see cref="Budget"/> on samples held out of the training ones.
     /// </summary>
     public required string Family { get; init; }
 

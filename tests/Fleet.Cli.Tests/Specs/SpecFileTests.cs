@@ -116,7 +116,7 @@ public sealed class SpecFileTests
         var line = Assert.Single(
             ProblemsOf(Smallest.Replace("student:\n  family: conv1d", "student:\n  family: rnn", StringComparison.Ordinal)));
         Assert.Equal("spec.yaml:8:3: student.family 'rnn' is not known; it is one of linear, mlp, conv1d, conv1d-residual, "
-            + "tcn, gru, random-kernels, cnn, cnn-separable, cnn-residual, detector, text-cnn, encoder, auto.", line);
+            + "tcn, gru, random-kernels, cnn, cnn-separable, cnn-residual, detector, text-cnn, encoder, prototypes, auto.", line);
     }
 
     [Fact]

@@ -11,6 +11,12 @@ internal static class FolderFiles
     /// <summary>Share of the training files that a sample is long enough for, where nothing says how long one is.</summary>
     private const double WholeShare = 0.95;
 
+    /// <summary>
+    /// Pixels of the shorter side where the files differ in size and nothing says what they become, as in Visual Wake Words (Chowdhery et
+    /// al., arXiv 1906.05721), and of what all files may have to be taken as they are: photographs of a camera are too much for a student.
+    /// </summary>
+    private const int FoundSide = 96, LargestSide = 256;
+
     /// <param name="path">A folder, or a manifest.</param>
     /// <param name="spec">What was asked.</param>
     /// <param name="learned">How the training files became samples; null for those themselves.</param>
@@ -41,12 +47,9 @@ internal static class FolderFiles
         string path, IReadOnlyList<LabelledFile> files, Preprocessing asked, Preprocessing? learned, ModelTask? task, SampleRoom room)
     {
         var heads = Each(files, PictureFile.Look);
-        var (width, height) = (asked.Width ?? learned?.Width ?? heads[0].Width, asked.Height ?? learned?.Height ?? heads[0].Height);
-        if (asked.Width is null && Array.FindIndex(heads, head => (head.Width, head.Height) != (width, height)) is >= 0 and var other)
-            throw new BuildException(
-                $"{files[other].Path} is a picture of {heads[other].Width}x{heads[other].Height} pixels and "
-                    + $"{(learned is null ? files[0].Path : "those that are learned from")} of {width}x{height}: say what all become, as "
-                    + $"with data.preprocessing: {{ width: {width}, height: {height} }}, or move it away.");
+        var notes = new List<string>();
+        if (asked.Width is null) asked = Sized(asked, learned, files, [.. heads.Select(head => (head.Width, head.Height))], notes);
+        var (width, height) = (asked.Width!.Value, asked.Height!.Value);
         var colour = asked.Colour ?? learned?.Colour
             ?? (Array.TrueForAll(heads, head => head.IsGrey) ? PictureColour.Grey : PictureColour.Rgb);
         int[] shape = [colour == PictureColour.Grey ? 1 : 3, height, width];
@@ -61,9 +64,36 @@ internal static class FolderFiles
         return new RawSamples(path, inputs, shape, LabelsOf(files, task))
         {
             Preprocessing = plan.Used,
+            Notes = notes,
             Places = sample => Path.GetRelativePath(path, files[sample].Path),
         };
     }
+
+    // Training pictures of one size are taken as they are; of several, or of more than a student can look at, their usual size says what
+    // all become. Others become what those became, and where those had one size, another is a mistake.
+    private static Preprocessing Sized(
+        Preprocessing asked, Preprocessing? learned, IReadOnlyList<LabelledFile> files, (int Width, int Height)[] sizes, List<string> notes)
+    {
+        var first = learned is { Width: { } known, Height: { } high } ? (Width: known, Height: high) : sizes[0];
+        var other = Array.FindIndex(sizes, size => size != first);
+        var isFound = learned is null ? other >= 0 || Math.Min(first.Width, first.Height) > LargestSide : learned.Fit == PictureFit.Crop;
+        if (!isFound)
+            return other < 0 ? asked with { Width = first.Width, Height = first.Height } : throw new BuildException(
+                $"{files[other].Path} is a picture of {sizes[other].Width}x{sizes[other].Height} pixels and those that are learned from of "
+                    + $"{first.Width}x{first.Height}: say what all become, as with data.preprocessing: {{ width: {first.Width}, height: "
+                    + $"{first.Height} }}, or move it away.");
+        if (learned is null)
+        {
+            var (width, height) = (Median(sizes.Select(size => size.Width)), Median(sizes.Select(size => size.Height)));
+            var scale = Math.Min(1, FoundSide / (double)Math.Min(width, height));
+            first = ((int)Math.Round(width * scale), (int)Math.Round(height * scale));
+            notes.Add($"Pictures of {sizes.Distinct().Count():N0} {(other < 0 ? "size" : "sizes")}, {width}x{height} in the middle, become "
+                + $"{first.Width}x{first.Height}, the middle of each; data.preprocessing (width, height, fit) says otherwise.");
+        }
+        return asked with { Width = first.Width, Height = first.Height, Fit = asked.Fit ?? PictureFit.Crop };
+    }
+
+    private static int Median(IEnumerable<int> values) => values.Order().ElementAt(values.Count() / 2);
 
     private static RawSamples Sounds(
         string path, IReadOnlyList<LabelledFile> files, Preprocessing asked, Preprocessing? learned, ModelTask? task, SampleRoom room)

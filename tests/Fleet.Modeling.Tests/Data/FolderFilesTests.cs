@@ -104,13 +104,35 @@ public sealed class FolderFilesTests : IDisposable
     }
 
     [Fact]
-    public void Picture_of_another_size_is_refused_with_its_name_and_how_to_resize()
+    public void Picture_that_tests_in_another_size_than_all_others_is_refused_with_its_name_and_how_to_resize()
     {
-        TwoClasses();
-        Picture("dog/large.png", 0, 40, 30);
+        for (var i = 0; i < 20; i++) Picture($"train/{(i < 10 ? "cat" : "dog")}/{i}.png", (byte)i);
+        Picture("test/cat/large.png", 0, 40, 30);
+        Picture("test/dog/0.png", 0);
         var message = Refused(Here);
         Assert.Contains("large.png is a picture of 40x30 pixels", message, StringComparison.Ordinal);
         Assert.Contains("data.preprocessing: { width: 4, height: 3 }", message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(300, 150, 200, 120, new[] { 3, 96, 192 }, "7 sizes, 300x150 in the middle, become 192x96")]
+    [InlineData(20, 20, 12, 12, new[] { 3, 20, 20 }, "2 sizes, 20x20 in the middle, become 20x20")]
+    [InlineData(600, 400, 600, 400, new[] { 3, 96, 144 }, "1 size, 600x400 in the middle, become 144x96")]
+    public void Photographs_become_their_usual_size_and_those_that_test_do_too(
+        int width, int height, int otherWidth, int otherHeight, int[] shape, string note)
+    {
+        for (var i = 0; i < 6; i++)
+        {
+            Picture($"train/a/{i}.png", 255, width, height, grey: false);
+            Picture($"train/b/{i}.png", 0, otherWidth + (otherWidth > 100 && width != otherWidth ? 5 * i : 0), otherHeight, grey: false);
+        }
+        Picture("test/a/1.png", 255, 50, 70, grey: false);
+        Picture("test/b/1.png", 0, 1000, 20, grey: false);
+        var data = DataSets.Load(Here, 3, 1);
+        Assert.Equal(shape, data.Training.SampleShape);
+        Assert.Equal(shape, data.Test.SampleShape);
+        Assert.Equal(PictureFit.Crop, data.Preprocessing!.Fit);
+        Assert.Contains(data.Notes, said => said.Contains(note, StringComparison.Ordinal));
     }
 
     [Fact]

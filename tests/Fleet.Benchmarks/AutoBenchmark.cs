@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using Fleet.Benchmarks.Quantization;
 using Fleet.Contracts;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Tasks;
@@ -19,7 +20,9 @@ internal static class AutoBenchmark
 
     private static readonly string[] Examples = ["vibration", "turbofan", "spoken-digits", "fashion-mnist", "clinc150"];
 
-    /// <summary>Builds each set both ways.</summary>
+    private const string Name = "auto";
+
+    /// <summary>Builds each set both ways, or one of them, whose rows are then made again and the others stay.</summary>
     /// <param name="arguments">Of the program: <c>--only SET</c>.</param>
     /// <param name="cancellationToken">Ends the programs.</param>
     public static async Task<string> RunAsync(string[] arguments, CancellationToken cancellationToken)
@@ -37,12 +40,14 @@ internal static class AutoBenchmark
             |---|---|---|---:|---|---:|---:|---:|
 
             """);
+        var table = new KeptRows(Name, Sets().Select(set => set.Name));
         foreach (var (name, data, hand) in Sets().Where(set => only is null || set.Name == only))
         {
+            table.Clear(name);
             var own = await BuiltAsync($"{data}\n{hand}");
-            text.AppendLine(RowOf(name, "by hand", own));
+            table.Add(name, RowOf("by hand", own));
             var bytes = own.Report.Variants.FirstOrDefault(variant => variant.Id == Profile)?.Bytes ?? own.Report.Student.Bytes;
-            text.AppendLine(RowOf(name, "auto", await BuiltAsync($$"""
+            table.Add(name, RowOf("auto", await BuiltAsync($$"""
                 {{data}}
                 teacher: { family: auto }
                 student: { family: auto, minutes: {{Minutes}}, budget: { maximumBytes: {{bytes}} } }
@@ -58,6 +63,7 @@ internal static class AutoBenchmark
                 return ((await JsonSerializer.DeserializeAsync(report, FleetJson.Default.BuildReport, cancellationToken))!, cost.Processor);
             }
         }
+        foreach (var row in table.All) text.AppendLine(row);
         return text.ToString();
     }
 
@@ -85,16 +91,16 @@ internal static class AutoBenchmark
         }
     }
 
-    private static string RowOf(string name, string how, (BuildReport Report, TimeSpan Cost) built)
+    private static string RowOf(string how, (BuildReport Report, TimeSpan Cost) built)
     {
         var report = built.Report;
         var metric = TaskDefinition.Of(report.TaskOf()).LabelMetrics[0].Name;
         var interval = report.Student.Intervals.FirstOrDefault(one => one.Name == metric);
         var int8 = report.Variants.FirstOrDefault(variant => variant.Id == Profile);
         return string.Create(CultureInfo.InvariantCulture,
-            $"| {name} | {how} | {report.Student.Description} | {Text(report.Student.Scores)} | "
+            $"{how} | {report.Student.Description} | {Text(report.Student.Scores)} | "
                 + $"{interval?.Low:0.000} to {interval?.High:0.000} | {Text(int8?.Scores)} | "
-                + $"{int8?.Bytes:N0} | {built.Cost.TotalMinutes:0.0} |");
+                + $"{int8?.Bytes:N0} | {built.Cost.TotalMinutes:0.0}");
         string Text(Scores? scores) => scores?.Find(metric)?.Text() ?? "";
     }
 }

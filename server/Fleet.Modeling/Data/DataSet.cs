@@ -41,6 +41,9 @@ internal sealed record DataSet(SampleSet Training, SampleSet Validation, SampleS
     /// <summary>How pictures and sound became values, each part; null for other data.</summary>
     public Preprocessing? Preprocessing { get; init; }
 
+    /// <summary>True where pictures became a size that nobody named and not all files have.</summary>
+    public bool IsSizeFound { get; init; }
+
     /// <summary>What makes features of what an application gives, at the beginning of an exported student; null for nothing.</summary>
     public FrontEnd? FrontEnd { get; init; }
 

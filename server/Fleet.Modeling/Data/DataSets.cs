@@ -115,6 +115,7 @@ internal static class DataSets
             Table = plan,
             InputForm = inputForm,
             Preprocessing = train.Preprocessing,
+            IsSizeFound = train.IsSizeFound,
             FrontEnd = frontEnd,
             Notes = [
                 .. train.Notes,
@@ -186,10 +187,16 @@ internal static class DataSets
         try
         {
             // A table puts its files together before it looks at what its columns hold, and texts before their words are learned.
-            return path is null || spec.Kind is "csv" or "text" || DataFiles.Each(path) is not { Count: > 1 } paths
-                ? ReadAs(spec, path, labelsPath, splits, learned, random, room, labelled)
-                : Joined(path, [.. paths.Select(each => ReadAs(spec, each, labelsPath, splits, learned, random, room, labelled))],
-                    spec.Kind == "npz");
+            if (path is null || spec.Kind is "csv" or "text" || DataFiles.Each(path) is not { Count: > 1 } paths)
+                return ReadAs(spec, path, labelsPath, splits, learned, random, room, labelled);
+            var parts = new List<RawSamples>();
+            foreach (var each in paths)
+            {
+                // What the files of the first manifest became, those of the others become.
+                var like = learned ?? (spec.Kind == "folder" ? parts.FirstOrDefault() : null);
+                parts.Add(ReadAs(spec, each, labelsPath, splits, like, random, room, labelled));
+            }
+            return Joined(path, [.. parts], spec.Kind == "npz");
         }
         catch (BuildException e) when (File.Exists(path) && DataKind.Of(path) is { } kind && kind != spec.Kind && spec.Kind != "series"
             && (kind, spec.Kind) is not ("csv", "text"))
@@ -243,7 +250,7 @@ internal static class DataSets
                 spec.Task == ModelTask.MultiLabel),
             "ucr" or "arff" or "ts" => SequenceFiles.Read(path!, spec.Kind, spec.Task, learned, labelled),
             "text" => TextFiles.Read(path!, splits, spec, learned?.Vocabulary, labelled),
-            "folder" => FolderFiles.Read(path!, spec, learned?.Preprocessing, room, labelled),
+            "folder" => FolderFiles.Read(path!, spec, learned, room, labelled),
             _ => throw new BuildException(
                 $"data.kind '{spec.Kind}' is not known; it is one of {string.Join(", ", BuildSpecRules.DataKinds)}."),
         };

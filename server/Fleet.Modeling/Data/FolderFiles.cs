@@ -23,7 +23,7 @@ internal static class FolderFiles
     /// <param name="room">Where the samples are kept.</param>
     /// <param name="labelled">False: nothing says what the files are of.</param>
     public static RawSamples Read(
-        string path, DataSpec spec, Preprocessing? learned, SampleRoom room, bool labelled = true)
+        string path, DataSpec spec, RawSamples? learned, SampleRoom room, bool labelled = true)
     {
         var files = LabelledFiles.Of(path, spec.LabelColumn, labelled);
         var asked = spec.Preprocessing ?? new Preprocessing();
@@ -44,13 +44,15 @@ internal static class FolderFiles
     }
 
     private static RawSamples Pictures(
-        string path, IReadOnlyList<LabelledFile> files, Preprocessing asked, Preprocessing? learned, ModelTask? task, SampleRoom room)
+        string path, IReadOnlyList<LabelledFile> files, Preprocessing asked, RawSamples? learned, ModelTask? task, SampleRoom room)
     {
         var heads = Each(files, PictureFile.Look);
         var notes = new List<string>();
-        if (asked.Width is null) asked = Sized(asked, learned, files, [.. heads.Select(head => (head.Width, head.Height))], notes);
+        var isFound = false;
+        if (asked.Width is null)
+            (asked, isFound) = Sized(asked, learned, files, [.. heads.Select(head => (head.Width, head.Height))], notes);
         var (width, height) = (asked.Width!.Value, asked.Height!.Value);
-        var colour = asked.Colour ?? learned?.Colour
+        var colour = asked.Colour ?? learned?.Preprocessing?.Colour
             ?? (Array.TrueForAll(heads, head => head.IsGrey) ? PictureColour.Grey : PictureColour.Rgb);
         int[] shape = [colour == PictureColour.Grey ? 1 : 3, height, width];
         var plan = PicturePlan.Of(new MediaInput("input", [-1, .. shape]), asked with { Layout = PictureLayout.Nchw, Colour = colour });
@@ -64,6 +66,7 @@ internal static class FolderFiles
         return new RawSamples(path, inputs, shape, LabelsOf(files, task))
         {
             Preprocessing = plan.Used,
+            IsSizeFound = isFound,
             Notes = notes,
             Places = sample => Path.GetRelativePath(path, files[sample].Path),
         };
@@ -71,32 +74,40 @@ internal static class FolderFiles
 
     // Training pictures of one size are taken as they are; of several, or of more than a student can look at, their usual size says what
     // all become. Others become what those became, and where those had one size, another is a mistake.
-    private static Preprocessing Sized(
-        Preprocessing asked, Preprocessing? learned, IReadOnlyList<LabelledFile> files, (int Width, int Height)[] sizes, List<string> notes)
+    private static (Preprocessing Asked, bool IsFound) Sized(
+        Preprocessing asked, RawSamples? learned, IReadOnlyList<LabelledFile> files, (int Width, int Height)[] sizes, List<string> notes)
     {
-        var first = learned is { Width: { } known, Height: { } high } ? (Width: known, Height: high) : sizes[0];
+        var known = learned?.Preprocessing;
+        var first = known is { Width: { } width, Height: { } height } ? (Width: width, Height: height) : sizes[0];
         var other = Array.FindIndex(sizes, size => size != first);
-        var isFound = learned is null ? other >= 0 || Math.Min(first.Width, first.Height) > LargestSide : learned.Fit == PictureFit.Crop;
+        var isFound = learned?.IsSizeFound ?? (other >= 0 || Math.Min(first.Width, first.Height) > LargestSide);
         if (!isFound)
-            return other < 0 ? asked with { Width = first.Width, Height = first.Height } : throw new BuildException(
+            return other < 0 ? (asked with { Width = first.Width, Height = first.Height }, false) : throw new BuildException(
                 $"{files[other].Path} is a picture of {sizes[other].Width}x{sizes[other].Height} pixels and those that are learned from of "
                     + $"{first.Width}x{first.Height}: say what all become, as with data.preprocessing: {{ width: {first.Width}, height: "
                     + $"{first.Height} }}, or move it away.");
         if (learned is null)
         {
-            var (width, height) = (Median(sizes.Select(size => size.Width)), Median(sizes.Select(size => size.Height)));
+            (width, height) = (Median(sizes.Select(size => size.Width)), Median(sizes.Select(size => size.Height)));
             var scale = Math.Min(1, FoundSide / (double)Math.Min(width, height));
             first = ((int)Math.Round(width * scale), (int)Math.Round(height * scale));
             notes.Add($"Pictures of {sizes.Distinct().Count():N0} {(other < 0 ? "size" : "sizes")}, {width}x{height} in the middle, become "
                 + $"{first.Width}x{first.Height}, the middle of each; data.preprocessing (width, height, fit) says otherwise.");
         }
-        return asked with { Width = first.Width, Height = first.Height, Fit = asked.Fit ?? PictureFit.Crop };
+        // Most become much smaller: what stands between the points that are kept must count.
+        return (asked with
+        {
+            Width = first.Width,
+            Height = first.Height,
+            Fit = asked.Fit ?? PictureFit.Crop,
+            Resize = asked.Resize ?? PictureResize.Antialias,
+        }, true);
     }
 
     private static int Median(IEnumerable<int> values) => values.Order().ElementAt(values.Count() / 2);
 
     private static RawSamples Sounds(
-        string path, IReadOnlyList<LabelledFile> files, Preprocessing asked, Preprocessing? learned, ModelTask? task, SampleRoom room)
+        string path, IReadOnlyList<LabelledFile> files, Preprocessing asked, RawSamples? learned, ModelTask? task, SampleRoom room)
     {
         static Sound Decoded(string file)
         {
@@ -111,10 +122,10 @@ internal static class FolderFiles
             return (room.IsHeld(Interlocked.Add(ref held, sound.Length)) ? sound : null, sound.Length, sound.SampleRate);
         });
         int[] lengths = [.. sounds.Select(sound => sound.Length).Order()];
-        var window = asked.Window ?? learned?.Window ?? lengths[(int)(WholeShare * (lengths.Length - 1))];
+        var window = asked.Window ?? learned?.Preprocessing?.Window ?? lengths[(int)(WholeShare * (lengths.Length - 1))];
         var plan = SoundPlan.Of(new MediaInput("input", [-1, 1, window]), asked with
         {
-            SampleRate = asked.SampleRate ?? learned?.SampleRate ?? sounds[0].SampleRate,
+            SampleRate = asked.SampleRate ?? learned?.Preprocessing?.SampleRate ?? sounds[0].SampleRate,
         });
         int[] counts = [.. sounds.Select(sound => asked.Window is null ? 1 : plan.WindowsOf(sound.Length))];
         var begins = new long[files.Count];

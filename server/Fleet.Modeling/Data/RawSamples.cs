@@ -19,6 +19,9 @@ internal sealed record RawSamples(string Source, SampleValues Values, IReadOnlyL
     /// <summary>How pictures and sound became the values, each part; null for other values.</summary>
     public Preprocessing? Preprocessing { get; init; }
 
+    /// <summary>True where pictures became a size that nobody named and not all files have.</summary>
+    public bool IsSizeFound { get; init; }
+
     /// <summary>How they were cut out of streams; null where each is whole.</summary>
     public WindowForm? Windows { get; init; }
 

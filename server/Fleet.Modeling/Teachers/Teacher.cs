@@ -128,6 +128,10 @@ internal sealed record Teacher(ITeacherModel Model, string Description, long Par
                     && numbers.Count != form.Channels))
                     throw new BuildException(
                         $"teacher.input.mean and deviation need one number, or {form.Channels}, one for each channel of teacher {path}.");
+                if (data.IsSizeFound && form.Plane is [var height, var width] && (height > shape[1] || width > shape[2]))
+                    throw new BuildException(
+                        $"Teacher {path} looks at pictures of {width}x{height}, and those of the files would become {shape[2]}x{shape[1]}, "
+                            + $"since they have other sizes: say data.preprocessing: {{ width: {width}, height: {height} }}.");
                 // The next ones answer in the form of the first.
                 var own = spec.Classes?.Count ?? columns ?? members.FirstOrDefault().Model?.Columns;
                 members.Add((spec.Onnx is null ? (ITeacherModel)new TorchScriptTeacher(path, form.To, own, areTokens)

@@ -135,6 +135,32 @@ public sealed class FolderFilesTests : IDisposable
         Assert.Contains(data.Notes, said => said.Contains(note, StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData(PictureFit.Pad)]
+    [InlineData(PictureFit.Stretch)]
+    public void Size_that_is_found_holds_for_pictures_that_test_however_they_are_fitted(PictureFit fit)
+    {
+        for (var i = 0; i < 20; i++) Picture($"train/{(i < 10 ? "cat" : "dog")}/{i}.png", (byte)i, 20 + i, 20);
+        Picture("test/cat/large.png", 0, 40, 30);
+        Picture("test/dog/0.png", 0);
+        var data = DataSets.Load(Here with { Preprocessing = new Preprocessing { Fit = fit } }, 3, 1);
+        Assert.Equal([1, 20, 30], data.Test.SampleShape);
+        Assert.Equal((fit, PictureResize.Antialias), (data.Preprocessing!.Fit, data.Preprocessing.Resize));
+    }
+
+    [Fact]
+    public void Pictures_of_several_manifests_become_one_size()
+    {
+        for (var i = 0; i < 20; i++)
+        {
+            Picture($"{i}.png", (byte)i, 20 + i, 20);
+            File.AppendAllLines(_folder[i < 12 ? "list-1.csv" : "list-2.csv"],
+                [.. i is 0 or 12 ? ["file,label"] : Array.Empty<string>(), $"{i}.png,{(i % 2 == 0 ? "even" : "odd")}"]);
+        }
+        var data = DataSets.Load(new DataSpec { Kind = "folder", Train = _folder["list-*.csv"] }, 3, 1);
+        Assert.Equal([1, 20, 26], data.Training.SampleShape);
+    }
+
     [Fact]
     public void Coloured_picture_among_grey_ones_gives_all_three_channels()
     {

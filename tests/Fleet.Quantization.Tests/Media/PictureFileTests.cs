@@ -46,7 +46,7 @@ public sealed class PictureFileTests
     [Fact]
     public void Of_colours_of_16_bits_the_upper_eight_are_read()
     {
-        byte[] deep = [.. Pixels.SelectMany(value => new[] { value, value })];
+        byte[] deep = [.. Pixels.SelectMany(value => new[] { value, (byte)(255 - value) })];
         Assert.Equal(Pixels, Colours(PictureFile.Read(PngWriter.Write(5, 4, 3, deep, depth: 16))));
     }
 

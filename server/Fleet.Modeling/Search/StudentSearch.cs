@@ -67,7 +67,8 @@ internal sealed partial class StudentSearch(BuildSpec spec, DataSet data, Hardwa
         for (var round = 1; round < _rounds; round++)
         {
             var field = round + 1 < _rounds
-                ? [.. ranked.Take(fields[round - 1])] : Finalists(ranked, fields[round - 1], Of(round), cancellationToken);
+                ? [.. ranked.Take(fields[round - 1])]
+                : WithOperation(Finalists(ranked, fields[round - 1], Of(round), cancellationToken));
             judged = Round(WithRates(field, round), round, Of(round), cancellationToken);
             ranked = [.. SearchRules.Ranked(judged).Select(one => one.Candidate)];
         }
@@ -216,6 +217,13 @@ internal sealed partial class StudentSearch(BuildSpec spec, DataSet data, Hardwa
         return [.. field, With(_training.LearningRate * RateFactor), With(_training.LearningRate / RateFactor)];
     }
 
+    // The best picture network of the last round, trained in full, for what an operation brings shows late (decision 0210).
+    private Candidate[] WithOperation(Candidate[] field) => [
+        .. field, .. AugmentationTrials.Additions((field[0].Augmentation, field[0].Training), _training,
+            _data.Of(field[0].Student.Family).Data.Training).Select(
+                way => field[0] with { Training = way.Spec, Augmentation = way.Name }),
+    ];
+
     private void Enter(Candidate candidate)
     {
         _entered[candidate.Key] = candidate;
@@ -225,7 +233,8 @@ internal sealed partial class StudentSearch(BuildSpec spec, DataSet data, Hardwa
             Width = candidate.Student.Width.Value,
             Depth = candidate.Student.Depth,
             LearningRate = candidate.Training.LearningRate,
-            Augmentation = WaysOf(candidate.Student.Family).Length > 1 ? candidate.Augmentation : null,
+            Augmentation = AugmentationTrials.IsOpen(_training, _data.Of(candidate.Student.Family).Data.Training)
+                ? candidate.Augmentation : null,
             LearnsFrom = candidate.Lesson?.Name,
             Parameters = candidate.Cost.Parameters,
             MultiplyAdds = candidate.Cost.MultiplyAdds,
@@ -240,7 +249,7 @@ internal sealed partial class StudentSearch(BuildSpec spec, DataSet data, Hardwa
         // The budget stays as it was asked, a device's time with the device: what is built is held to it, as is whatever is built from this
         // spec later. What it is on this machine only this build knows.
         var student = chosen.Student with { Budget = spec.Student!.Budget };
-        TrainingSpec Varied(TrainingSpec asked) => AugmentationTrials.Candidates(asked, _data.Of(student.Family).Data.Training)
+        TrainingSpec Varied(TrainingSpec asked) => AugmentationTrials.Ways(asked, _data.Of(student.Family).Data.Training)
             .FirstOrDefault(way => way.Name == chosen.Augmentation) is { Spec: { } way } ? way : asked;
         var teacher = spec.Teacher!.Family == StudentSpec.Auto
             ? TeacherOf(student, spec.Teacher, Varied(spec.Teacher.Training)) : spec.Teacher;

@@ -62,17 +62,20 @@ internal static class AugmentationTrials
     /// <summary>The training with what was found.</summary>
     public static TrainingSpec With(TrainingSpec asked, SampleSet training, IReadOnlyList<AugmentationTrial> trials)
     {
-        var candidates = Candidates(asked, training);
         var used = trials.FirstOrDefault(trial => trial.Used)?.Name;
-        return candidates.SelectMany(candidate => Additions(candidate, asked, training).Prepend(candidate))
-            .FirstOrDefault(way => way.Name == used, candidates[0]).Spec;
+        var ways = Ways(asked, training);
+        return ways.FirstOrDefault(way => way.Name == used, ways[0]).Spec;
     }
+
+    /// <summary>What may be done to samples of this kind, additions behind each candidate.</summary>
+    public static (string Name, TrainingSpec Spec)[] Ways(TrainingSpec asked, SampleSet training)
+        => [.. Candidates(asked, training).SelectMany(candidate => Additions(candidate, asked, training).Prepend(candidate))];
 
     /// <summary>
     /// What is tried on top of the best candidate where a spec says nothing of variations: an operation on images. It costs one trial more.
     /// What else there is was measured, and what a trial cannot tell of it, or what paid nowhere, is left to the spec: see decision 0210.
     /// </summary>
-    private static (string Name, TrainingSpec Spec)[] Additions(
+    public static (string Name, TrainingSpec Spec)[] Additions(
         (string Name, TrainingSpec Spec) candidate, TrainingSpec asked, SampleSet training)
         => asked is { Augment: null, Operations: null } && training is { IsSpectrum: false, SampleShape.Count: 3, Labels: ClassLabels }
             ? [(candidate.Name == "none" ? "an operation" : $"{candidate.Name}, an operation", candidate.Spec with { Operations = 1 })]

@@ -77,7 +77,7 @@ public sealed record TrainingSpec
     /// <summary>
     /// Operations that every image goes through, 0 to 8, drawn from turns, shears, shifts and changes of contrast, brightness, sharpness
     /// and colour (RandAugment: Cubuk et al., arXiv 1909.13719); absent: of images of one class each one is tried as well, where
-    /// <see cref="Augment"/> is absent too and the student's family is named.
+    /// <see cref="Augment"/> is absent too.
     /// </summary>
     public int? Operations { get; init; }
 

@@ -33,12 +33,17 @@ public sealed class StudentSearchTests : IDisposable
             var at = random.Next(36);
             for (var i = 0; i < 12; i++) inputs[sample * 48 + at + i] += MathF.Sin(i * (labels[sample] == 1 ? 1.4f : 0.5f));
         }
-        using (var file = File.Create(_folder["bursts.npz"]))
-            NpzArchive.Write(file, [new("inputs", NpyArray.Of(inputs, 60, 1, 48)), new("labels", NpyArray.Of(labels, 60))]);
+        return Spec("bursts", NpyArray.Of(inputs, 60, 1, 48), labels, budget, minutes);
+    }
+
+    private BuildSpec Spec(string model, NpyArray inputs, long[] labels, StudentBudget budget, double minutes)
+    {
+        using (var file = File.Create(_folder[model + ".npz"]))
+            NpzArchive.Write(file, [new("inputs", inputs), new("labels", NpyArray.Of(labels, labels.Length))]);
         return new BuildSpec
         {
-            Model = "bursts",
-            Data = new DataSpec { Kind = "npz", Train = _folder["bursts.npz"] },
+            Model = model,
+            Data = new DataSpec { Kind = "npz", Train = _folder[model + ".npz"] },
             Teacher = new TeacherSpec { Family = "auto" },
             Student = new StudentSpec { Family = "auto", Budget = budget, Minutes = minutes },
             Distillation = new DistillationSpec { Training = new TrainingSpec { Epochs = 24, BatchSize = 8 } },
@@ -103,6 +108,27 @@ public sealed class StudentSearchTests : IDisposable
         Assert.Equal((chosen.Family, chosen.Width), (found.Found.Student!.Family, found.Found.Student.Width.Value));
         Assert.Contains(found.Found.Teacher!.Family, new[] { chosen.Family, TeacherSpec.None });
         Assert.NotNull(found.Found.Distillation.Training.Augment);
+    }
+
+    [Fact]
+    public void Operation_on_pictures_is_tried_in_the_last_round()
+    {
+        var random = new Random(6);
+        var (inputs, labels) = (new float[60 * 64], new long[60]);
+        for (var sample = 0; sample < 60; sample++)
+        {
+            labels[sample] = sample % 2;
+            var at = random.Next(8);
+            for (var i = 0; i < 8; i++) inputs[sample * 64 + (labels[sample] == 0 ? at * 8 + i : i * 8 + at)] = 1;
+        }
+        var spec = Spec("bars", NpyArray.Of(inputs, 60, 1, 8, 8), labels, new StudentBudget { MaximumBytes = 6_000 }, minutes: 1);
+        var found = Search(spec with { Teacher = new TeacherSpec { Family = TeacherSpec.None } });
+        var chosen = found.Trials[0];
+        Assert.StartsWith("cnn", chosen.Family, StringComparison.Ordinal);
+        var varied = found.Trials.Single(trial => trial.Augmentation!.EndsWith("an operation", StringComparison.Ordinal));
+        var last = found.Trials.Where(trial => trial.WeightBits is null && trial.Rungs.Count > 0).Max(trial => trial.Rungs[^1].Number);
+        Assert.Equal(last, varied.Rungs[0].Number);
+        Assert.Equal(varied.Chosen ? 1 : null, found.Found.Distillation.Training.Operations);
     }
 
     [Fact]

@@ -20,12 +20,12 @@ internal static class SearchTable
         var title = search.Trials.Select(trial => trial.Rungs is [.., var final] ? final.Figure.Title() : null)
             .FirstOrDefault(name => name is not null);
         var table = new Sheet(
-            "student", "samples?", "learns from?", ">rate?", ">size", ">p95 ms?", ">round", ">steps?",
+            "student", "samples?", "learns from?", ">bits?", ">rate?", ">size", ">p95 ms?", ">round", ">steps?",
             $">{(title ?? "figure").ToLowerInvariant()}", ">error?", ">loss", "", "timed on?");
         foreach (var trial in search.Trials.Take(MostRows))
         {
             var last = trial.Rungs is [.., var reached] ? reached : null;
-            table.Add(trial.Name, trial.Augmentation ?? "", trial.LearnsFrom ?? "",
+            table.Add(trial.Name, trial.Augmentation ?? "", trial.LearnsFrom ?? "", trial.WeightBits?.ToString(invariant) ?? "",
                 trial.LearningRate.ToString("0.####", invariant), Figures.Bytes(trial.Bytes),
                 Figures.BareMilliseconds(trial.LatencyP95), last is null ? Figures.None : Figures.Count(last.Number),
                 last is null ? Figures.None : Figures.Count(last.Steps), last?.Figure.Text() ?? Figures.None,

@@ -12,9 +12,13 @@ internal sealed record Candidate(StudentSpec Student, TrainingSpec Training, str
     /// <summary>What it learns from beside the labels; null for these alone.</summary>
     public Lesson? Lesson { get; init; }
 
+    /// <summary>Bits of the weights in the file that it is judged as; null for the network as it was trained.</summary>
+    public int? WeightBits { get; init; }
+
     /// <summary>What it is, in one word, for files and messages.</summary>
     public string Key => FormattableString.Invariant($"{Network}-{Augmentation}-{Training.LearningRate:0.#####}")
-        .Replace(' ', '-') + (Lesson is { } lesson ? "-" + lesson.Name.Replace(' ', '-') : "");
+        .Replace(' ', '-') + (Lesson is { } lesson ? "-" + lesson.Name.Replace(' ', '-') : "")
+        + (WeightBits is { } bits ? FormattableString.Invariant($"-{bits}-bits") : "");
 
     /// <summary>The network, for people.</summary>
     public string Name => SearchTrial.NameOf(Student.Family, Student.Width.Value, Student.Depth);
@@ -35,4 +39,11 @@ internal sealed record CandidateCost(long Parameters, long MultiplyAdds, int Lay
 /// <summary>What a candidate reached in a rung.</summary>
 /// <param name="Rung">For the report.</param>
 /// <param name="Losses">Loss of each held-out sample, in the order of the samples: candidates are compared sample by sample.</param>
-internal sealed record CandidateResult(SearchRung Rung, double[] Losses);
+internal sealed record CandidateResult(SearchRung Rung, double[] Losses)
+{
+    /// <summary>
+    /// What the file loses of the figure that decides against the network, in the mean over trainings, as
+    /// <see cref="QuantizationSpec.MaximumDrop"/> counts; 0 where the network itself was judged.
+    /// </summary>
+    public double Lost { get; init; }
+}

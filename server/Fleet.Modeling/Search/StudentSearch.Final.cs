@@ -46,6 +46,7 @@ internal sealed partial class StudentSearch
         var answers = teacher.IsNone ? 0 : paces.Teacher * AnswerShare * lent * views;
         var (once, anew) = views < own.Epochs ? (answers, 0.0) : (0.0, answers / own.Epochs);
         var tuning = times * distillation.FineTuneEpochs * paces.Student;
+        if (spec.QuantizationAware is null && found.QuantizationAware is { } grid) tuning += grid.Epochs * GridCost * paces.Student;
         var available = FinalCourse.TrainingSeconds(60 * minutes, _spent) - tuning - once;
         var schooling = paces.Teacher > 0 ? Course.Of(teacher.Training, samples).Epochs : 0;
         var epochs = FinalCourse.Epochs(

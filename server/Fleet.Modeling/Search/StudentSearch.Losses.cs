@@ -24,16 +24,15 @@ internal sealed partial class StudentSearch
         && spec.QuantizationAware is null or { Method: "qat" };
 
     /// <summary>The student with the lesson that held-out samples tell better beyond chance, or with the usual one.</summary>
-    private (Candidate Chosen, BuildSpec Found) WithLesson(Candidate chosen, Progress progress, CancellationToken cancellationToken)
+    private (Candidate Chosen, BuildSpec Found) WithLesson(
+        Candidate chosen, BuildSpec found, PartTeachers teachers, Progress progress, CancellationToken cancellationToken)
     {
-        var found = Found(chosen);
         var view = _data.Of(chosen.Student.Family);
         if (!AreLossesOpen || found.Teacher!.IsNone || (found.Teacher.TrainedFamily is { } family && _data.Of(family) != view))
             return (chosen, found);
         var parts = view.Parts;
         var few = Folds.Most(view.Data.Training) < parts.Trainings;
         var lessons = Lesson.For(found.Distillation, view.Data);
-        using var teachers = new PartTeachers(found, view, memory.Part("search-teachers"));
         Candidate[] field = [
             .. lessons.Take(1).Select(Learning), .. MayTeachNobody ? [chosen] : Array.Empty<Candidate>(),
             .. lessons.Skip(1).Select(Learning),
@@ -54,10 +53,7 @@ internal sealed partial class StudentSearch
         }).ToArray();
         var best = SearchRules.Surest(judged);
         return (best, best.Lesson is { Spec: var lesson }
-            ? found with
-            {
-                Distillation = lesson with { Training = found.Distillation.Training, Generations = found.Distillation.Generations },
-            }
+            ? found with { Distillation = lesson }
             : found with
             {
                 Teacher = found.Teacher with { Family = TeacherSpec.None, Members = null, Assistant = null },
@@ -98,7 +94,7 @@ internal sealed partial class StudentSearch
             return repetitions * parts.Trainings * (ofTeacher * steps / full
                 + ofAnswer * views * Math.Min(parts.TrainingSamples, steps * course.BatchSize) + lessons * steps * own);
         }
-        var left = _seconds - _spent;
+        var left = (_seconds - _spent) / _behind;
         if (parts.CanRepeat && Seconds(full, FinalRepetitions, count) <= left) return (full, FinalRepetitions, count);
         for (var halved = 0; halved <= Halvings && full >> halved >= Math.Min(full, SearchSchedule.FewestSteps); halved++)
             if (Seconds(full >> halved, 1, count) <= left) return (full >> halved, 1, count);

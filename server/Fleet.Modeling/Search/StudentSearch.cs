@@ -58,8 +58,9 @@ internal sealed partial class StudentSearch(BuildSpec spec, DataSet data, Hardwa
         Probe(beginning, cancellationToken);
         var space = Space(beginning, cancellationToken);
         var fields = SearchSchedule.Fields(space.Length);
-        // The first round finds what is done to samples, the others halve the field; behind them is what the student learns from.
-        (_rounds, _behind) = (fields.Count + 1, AreLossesOpen ? 1 : 0);
+        // The first round finds what is done to samples, the others halve the field; behind them are what the student learns from, and
+        // the bits of its weights.
+        (_rounds, _behind) = (fields.Count + 1, (AreLossesOpen ? 1 : 0) + (AreBitsOpen ? 1 : 0));
         double Until(int round) => 0.05 + 0.95 * round / (_rounds + _behind);
         Progress Of(int round) => new(sink, "Searching the student", Until(round), Until(round + 1));
         var ranked = WithAugmentations(space, Of(0), cancellationToken);
@@ -72,7 +73,13 @@ internal sealed partial class StudentSearch(BuildSpec spec, DataSet data, Hardwa
             judged = Round(WithRates(field, round), round, Of(round), cancellationToken);
             ranked = [.. SearchRules.Ranked(judged).Select(one => one.Candidate)];
         }
-        var (chosen, found) = WithLesson(SearchRules.Choose(judged), Of(_rounds), cancellationToken);
+        var chosen = SearchRules.Choose(judged);
+        var found = Found(chosen);
+        using (var teachers = new PartTeachers(found, _data.Of(chosen.Student.Family), memory.Part("search-teachers")))
+        {
+            (chosen, found) = WithLesson(chosen, found, teachers, Of(_rounds), cancellationToken);
+            (chosen, found) = WithBits(chosen, found, teachers, Of(_rounds + _behind - 1), cancellationToken);
+        }
         _trials[chosen.Key] = _trials[chosen.Key] with { Chosen = true };
         if (_device is not null) _notes.Add(_device.Note());
         return new SearchReport
@@ -192,6 +199,8 @@ internal sealed partial class StudentSearch(BuildSpec spec, DataSet data, Hardwa
                 candidate.Training, spec.Seed)
             {
                 Taught = candidate.Lesson is { } lesson ? (teachers!, lesson.Spec) : null,
+                Written = candidate.WeightBits is { } bits
+                    ? (network, training, heldOut) => Written(candidate, bits, network, training, heldOut, cancellationToken) : null,
             };
             result = trial.Run(round, steps, repetitions, cancellationToken);
             memory.Finish(name, result);
@@ -236,6 +245,7 @@ internal sealed partial class StudentSearch(BuildSpec spec, DataSet data, Hardwa
             Augmentation = AugmentationTrials.IsOpen(_training, _data.Of(candidate.Student.Family).Data.Training)
                 ? candidate.Augmentation : null,
             LearnsFrom = candidate.Lesson?.Name,
+            WeightBits = candidate.WeightBits,
             Parameters = candidate.Cost.Parameters,
             MultiplyAdds = candidate.Cost.MultiplyAdds,
             Bytes = candidate.Cost.Bytes,

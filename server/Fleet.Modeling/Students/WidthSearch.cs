@@ -70,17 +70,18 @@ internal static class WidthSearch
     /// <param name="workFolder">For scratch files.</param>
     /// <param name="report">Told each width that was tried.</param>
     /// <param name="cancellationToken">Honoured between runs of a model.</param>
+    /// <param name="make">Makes the file that counts of a float file; null for the 8-bit one.</param>
     /// <returns>Every width that was tried, in order; the largest that fits is the answer.</returns>
     /// <exception cref="BuildException">Not even the smallest fits.</exception>
     public static IReadOnlyList<WidthTrial> Find(
         StudentSpec student, HardwareProfile profile, DataSet data, Normalization normalization, string workFolder,
-        Action<WidthTrial> report, CancellationToken cancellationToken)
+        Action<WidthTrial> report, CancellationToken cancellationToken, Func<string, ModelProto>? make = null)
     {
         var step = StepOf(student.Family, student.Budget!);
         var tried = new List<WidthTrial>();
         bool Fits(int steps)
         {
-            tried.Add(Measure(student, steps * step, profile, data, normalization, workFolder, cancellationToken));
+            tried.Add(Measure(student, steps * step, profile, data, normalization, workFolder, cancellationToken, make));
             report(tried[^1]);
             return tried[^1].Fits;
         }
@@ -112,12 +113,12 @@ internal static class WidthSearch
     /// <summary>What a width costs, and whether that is within the budget, if there is one.</summary>
     public static WidthTrial Measure(
         StudentSpec student, int width, HardwareProfile profile, DataSet data, Normalization normalization, string workFolder,
-        CancellationToken cancellationToken)
+        CancellationToken cancellationToken, Func<string, ModelProto>? make = null)
     {
         var (floats, integers) = (Path.Combine(workFolder, "width.onnx"), Path.Combine(workFolder, "width-int8.onnx"));
         try
         {
-            var plan = Write(student, width, profile, data, normalization, workFolder, floats, integers, cancellationToken);
+            var plan = Write(student, width, profile, data, normalization, workFolder, floats, integers, cancellationToken, make);
             var (bytes, most) = (new FileInfo(integers).Length, student.Budget?.MaximumBytes - ReservedBytes);
             // What is too large already need not be timed.
             if (student.Budget is not { MaximumLatencyP95: not null } budget || bytes > most && new FileInfo(floats).Length > most)
@@ -132,11 +133,11 @@ internal static class WidthSearch
         }
     }
 
-    /// <summary>Writes the untrained network of a width as its float file and as its 8-bit file.</summary>
+    /// <summary>Writes the untrained network of a width as its float file and as its file of 8 bits or fewer.</summary>
     /// <returns>The network.</returns>
     public static NetworkPlan Write(
         StudentSpec student, int width, HardwareProfile profile, DataSet data, Normalization normalization, string workFolder,
-        string floats, string integers, CancellationToken cancellationToken)
+        string floats, string integers, CancellationToken cancellationToken, Func<string, ModelProto>? make = null)
     {
         cancellationToken.ThrowIfCancellationRequested();
         var plan = Families.Student(
@@ -150,8 +151,8 @@ internal static class WidthSearch
             plan = plan with { Layers = [.. plan.Layers.SkipLast(1), head with { Threshold = LongThreshold }] };
         using (var network = new Network(plan, normalization, 0))
             OnnxFile.Save(AsTrained(StudentExport.Model(plan, normalization, network.Folded())), floats);
-        OnnxFile.Save(
-            Quantized(floats, profile, data.Training.Given().Take(CalibrationSamples), workFolder, cancellationToken), integers);
+        OnnxFile.Save(make?.Invoke(floats)
+            ?? Quantized(floats, profile, data.Training.Given().Take(CalibrationSamples), workFolder, cancellationToken), integers);
         return plan;
     }
 
@@ -170,7 +171,8 @@ internal static class WidthSearch
         return model;
     }
 
-    private static ModelProto Quantized(
+    /// <summary>A file in the 8 bits of a profile, with ranges as wide as samples are.</summary>
+    public static ModelProto Quantized(
         string path, HardwareProfile profile, SampleSet samples, string workFolder, CancellationToken cancellationToken)
     {
         var prepared = PreparedModel.From(path, workFolder);

@@ -24,7 +24,7 @@ internal static class ReportSearch
             page.Append($"<div class=\"charts\"><figure><figcaption>Size and {Html(view.Measure.Title)} on held-out samples<span>each in "
                 + $"the last round it reached</span></figcaption>{chart}</figure></div>\n");
         page.Append("<div class=\"scroll\"><table class=\"cards\"><thead><tr><th>Student</th><th>Samples</th><th>Learns from</th>"
-            + "<th class=\"n\">Learning rate</th><th class=\"n\">8-bit size</th><th class=\"n\">p95</th><th class=\"n\">Round</th>"
+            + "<th class=\"n\">Learning rate</th><th class=\"n\">Size</th><th class=\"n\">p95</th><th class=\"n\">Round</th>"
             + "<th class=\"n\">Steps</th>"
             + $"<th class=\"n\">{Html(Capital(view.Measure.Title))}</th><th class=\"n\">Loss</th><th class=\"n\">Processor time</th></tr>"
             + "</thead><tbody>\n");
@@ -37,8 +37,9 @@ internal static class ReportSearch
         var last = trial.Rungs is [.., var reached] ? reached : null;
         string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
         page.Append($"<tr data-trial=\"{Html(trial.Name)}\"><td>{Html(trial.Name)}{(trial.Chosen ? " <strong>built</strong>" : "")}</td>"
-            + $"<td>{Html(trial.Augmentation ?? "–")}</td><td>{Html(trial.LearnsFrom ?? "labels")}</td>"
-            + Number(Text($"{trial.LearningRate:0.####}"), "Learning rate") + Number(Size(trial.Bytes), "8-bit size")
+            + $"<td>{Html(trial.Augmentation ?? "–")}</td><td>{Html(trial.LearnsFrom ?? "labels")}"
+            + $"{(trial.WeightBits is { } bits ? Text($", judged in {bits} bits") : "")}</td>"
+            + Number(Text($"{trial.LearningRate:0.####}"), "Learning rate") + Number(Size(trial.Bytes), "Size")
             + Number(trial.LatencyP95 is { } latency ? Time(latency) : "–", "p95",
                 trial.Timed is { } timed ? [$"timed on {timed.Device}"] : [])
             + Number(last is null ? "–" : Text($"{last.Number}"), "Round")

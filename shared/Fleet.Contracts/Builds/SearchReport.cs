@@ -55,13 +55,16 @@ public sealed record SearchTrial
     /// </summary>
     public string? LearnsFrom { get; init; }
 
+    /// <summary>Bits of the weights in the file that it was judged as; absent: the network as it was trained.</summary>
+    public int? WeightBits { get; init; }
+
     /// <summary>Trainable parameters.</summary>
     public required long Parameters { get; init; }
 
     /// <summary>Multiplications and additions, counted as one, for one sample.</summary>
     public required long MultiplyAdds { get; init; }
 
-    /// <summary>Size of its 8-bit file, or of its float file where that alone is fast enough, measured untrained.</summary>
+    /// <summary>Size of its file, of 8 bits, of fewer or, where that alone is fast enough, in float, measured untrained.</summary>
     public required long Bytes { get; init; }
 
     /// <summary>

@@ -110,6 +110,31 @@ public sealed class StudentSearchTests : IDisposable
         Assert.NotNull(found.Found.Distillation.Training.Augment);
     }
 
+    /// <summary>A chess board of two numbers, of which a wider network learns more.</summary>
+    [Fact]
+    public void Wider_student_in_4_bits_is_tried_where_8_bits_have_no_room()
+    {
+        var random = new Random(5);
+        var (inputs, labels) = (new float[900 * 2], new long[900]);
+        for (var i = 0; i < inputs.Length; i++) inputs[i] = 4 * random.NextSingle();
+        for (var i = 0; i < labels.Length; i++) labels[i] = ((int)inputs[2 * i] + (int)inputs[2 * i + 1]) % 2;
+        var spec = Spec("board", NpyArray.Of(inputs, 900, 2), labels, new StudentBudget { MaximumBytes = 4_000 }, minutes: 4);
+        var found = Search(spec with
+        {
+            Teacher = new TeacherSpec { Family = TeacherSpec.None },
+            Distillation = new DistillationSpec { Training = new TrainingSpec { Epochs = 40, BatchSize = 16, LearningRate = 0.01 } },
+        });
+        var few = found.Trials.Single(trial => trial.WeightBits == 4);
+        var many = found.Trials.Single(trial => trial.WeightBits == 8);
+        Assert.Equal((few.Family, few.Depth, few.Rungs[0].Steps), (many.Family, many.Depth, many.Rungs[0].Steps));
+        Assert.True(few.Width > many.Width, $"{few.Width} and {many.Width}");
+        Assert.InRange(few.Bytes, 1, 4_000);
+        Assert.Equal(few.Chosen, found.Found.QuantizationAware is { WeightBits: 4, ActivationBits: 8, Method: "qat" });
+        Assert.Equal(few.Chosen ? few.Width : many.Width, found.Found.Student!.Width.Value);
+        Assert.True(!few.Chosen || few.Rungs[0].Loss < many.Rungs[0].Loss, $"{few.Rungs[0]} and {many.Rungs[0]}");
+        Assert.Empty(BuildSpecRules.ProblemsOf(found.Found));
+    }
+
     [Fact]
     public void Operation_on_pictures_is_tried_in_the_last_round()
     {

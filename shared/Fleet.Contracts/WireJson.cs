@@ -65,6 +65,7 @@ namespace Fleet.Contracts;
 [JsonSerializable(typeof(SelfResponse))]
 [JsonSerializable(typeof(ApiProblem))]
 [JsonSerializable(typeof(InputForm))]
+[JsonSerializable(typeof(FormVersion))]
 [JsonSerializable(typeof(IReadOnlyList<string>))]
 [JsonSerializable(typeof(IReadOnlyList<ReportedTiming>))]
 public sealed partial class WireJson : JsonSerializerContext

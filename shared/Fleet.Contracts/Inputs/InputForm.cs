@@ -62,6 +62,9 @@ public sealed record InputForm
         InputForm? form;
         try
         {
+            // What a later version means by a key is not known here, nor which values it may have.
+            if (JsonSerializer.Deserialize(text, WireJson.Default.FormVersion) is { Version: not (>= 1 and <= Current) and var later })
+                return new InputForm { Version = later };
             form = JsonSerializer.Deserialize(text, WireJson.Default.InputForm);
         }
         catch (JsonException e)
@@ -69,8 +72,6 @@ public sealed record InputForm
             throw new FormatException($"{Key} is not an input form: {e.Message}", e);
         }
         if (form is null) throw new FormatException($"{Key} is empty.");
-        // What a later version means by a key is not known here.
-        if (!form.IsKnown) return new InputForm { Version = form.Version };
         return ProblemOf(form) is { } problem ? throw new FormatException($"{Key}: {problem}") : form;
     }
 
@@ -141,4 +142,11 @@ public sealed record InputForm
         }
         return null;
     }
+}
+
+/// <summary>All that is read of a form before it is known that this build carries it out.</summary>
+public sealed record FormVersion
+{
+    /// <inheritdoc cref="InputForm.Version"/>
+    public int Version { get; set; } = 1;
 }

@@ -78,6 +78,16 @@ public sealed class InputFormTests
     public void Text_that_is_no_form_is_refused(string text, string problem)
         => Assert.Contains(problem, Assert.Throws<FormatException>(() => InputForm.Read(text)).Message, StringComparison.Ordinal);
 
+    /// <summary>A host serves tensors of such a model, which it could not where the file were refused.</summary>
+    [Theory]
+    [InlineData("""{"table":{"columns":[{"name":"a","kind":"colour"}]},"version":3}""")]
+    [InlineData("""{"version":3,"table":[],"windows":{"length":"1 s","padding":"mirror"},"smell":{}}""")]
+    public void Form_of_a_later_version_is_not_known_whatever_its_keys_hold(string text)
+    {
+        var form = InputForm.Read(text);
+        Assert.Equal((3, false, (TablePlan?)null), (form.Version, form.IsKnown, form.Table));
+    }
+
     [Fact]
     public void Text_that_is_too_long_is_not_parsed()
         => Assert.Contains("at most 4194304 are read", Assert.Throws<FormatException>(

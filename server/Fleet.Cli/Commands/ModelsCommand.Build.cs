@@ -220,7 +220,8 @@ internal static partial class ModelsCommand
                 call.Shell, board
                     => board.StepAsync(
                         $"Build {build.Id} of {build.Model}", step => Follow.BuildAsync(
-                            call.Client, call.Shell.Time, build.Id, step, Timeout.InfiniteTimeSpan, cancellationToken)), asLines);
+                            call.Client, call.Shell.Time, build.Id, step, Timeout.InfiniteTimeSpan, cancellationToken),
+                        goesOn: true), asLines);
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {

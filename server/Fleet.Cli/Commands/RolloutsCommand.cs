@@ -162,7 +162,8 @@ internal static partial class RolloutsCommand
             await call.Client.RollBackAsync(asked.Id, goal, cancellationToken);
             var rollout = call.Get(wait)
                 ? await StepBoard.RunAsync(call.Shell, board => board.StepAsync(
-                    $"Rollout {asked.Id}", step => Follow.ReturnAsync(call.Client, call.Shell.Time, asked.Id, step, cancellationToken)))
+                    $"Rollout {asked.Id}", step => Follow.ReturnAsync(call.Client, call.Shell.Time, asked.Id, step, cancellationToken),
+                    goesOn: true))
                 : await call.Client.GetRolloutAsync(asked.Id, cancellationToken);
             call.Show(rollout, FleetJson.Default.RolloutView, screen =>
             {
@@ -179,7 +180,8 @@ internal static partial class RolloutsCommand
     internal static Task<RolloutView> WatchAsync(
         Call call, string id, bool endAtPause, CancellationToken cancellationToken) => StepBoard.RunAsync(
         call.Shell, board => board.StepAsync(
-            $"Rollout {id}", step => Follow.RolloutAsync(call.Client, call.Shell.Time, id, endAtPause, step, cancellationToken)));
+            $"Rollout {id}", step => Follow.RolloutAsync(call.Client, call.Shell.Time, id, endAtPause, step, cancellationToken),
+            goesOn: true));
 
     internal static void RequireSuccess(RolloutView rollout)
     {

@@ -21,7 +21,6 @@ internal static class Follow
     public static async Task<BuildView> BuildAsync(
         FleetClient client, TimeProvider time, string id, StepBoard.Step step, TimeSpan queueLimit, CancellationToken cancellationToken)
     {
-        step.GoesOn = true;
         var askedAt = time.GetTimestamp();
         var build = await Polling.UntilAsync(time, token => client.GetBuildAsync(id, token), view =>
         {
@@ -47,7 +46,6 @@ internal static class Follow
     public static async Task<RolloutView> RolloutAsync(
         FleetClient client, TimeProvider time, string id, bool endAtPause, StepBoard.Step step, CancellationToken cancellationToken)
     {
-        step.GoesOn = true;
         var rollout = await Polling.UntilAsync(time, token => client.GetRolloutAsync(id, token), view =>
         {
             step.Say(Progress(view), Fraction(view));
@@ -64,7 +62,6 @@ internal static class Follow
     public static async Task<RolloutView> ReturnAsync(
         FleetClient client, TimeProvider time, string id, StepBoard.Step step, CancellationToken cancellationToken)
     {
-        step.GoesOn = true;
         var rollout = await Polling.UntilAsync(time, token => client.GetRolloutAsync(id, token), view =>
         {
             step.Say(RolloutTables.ReturnsOf(view.Returns));

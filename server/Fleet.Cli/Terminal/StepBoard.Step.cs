@@ -19,7 +19,7 @@ internal sealed partial class StepBoard
     }
 
     /// <summary>One step.</summary>
-    internal sealed class Step(StepBoard board, string title, TimeSpan startedAt)
+    internal sealed class Step(StepBoard board, string title, TimeSpan startedAt, bool goesOn)
     {
         private const string Spinner = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏";
 
@@ -36,8 +36,8 @@ internal sealed partial class StepBoard
         /// <summary>True once <see cref="Failure"/> was told.</summary>
         public bool WentWrong { get; private set; }
 
-        /// <summary>True where a server works at it, which goes on when nobody waits for it any more.</summary>
-        public bool GoesOn { get; set; }
+        /// <summary>True where a server works at it that outlives this program, and goes on when nobody waits for it any more.</summary>
+        public bool GoesOn => goesOn;
 
         /// <summary>How long it took.</summary>
         public TimeSpan Took { get; private set; }

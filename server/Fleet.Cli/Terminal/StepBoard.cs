@@ -56,10 +56,13 @@ internal sealed partial class StepBoard
         return result;
     }
 
-    /// <summary>Runs one step; <paramref name="work"/> returns its result.</summary>
-    public async Task<T> StepAsync<T>(string title, Func<Step, Task<T>> work)
+    /// <summary>Runs one step.</summary>
+    /// <param name="title">What it is.</param>
+    /// <param name="work">Returns its result.</param>
+    /// <param name="goesOn">See <see cref="Step.GoesOn"/>.</param>
+    public async Task<T> StepAsync<T>(string title, Func<Step, Task<T>> work, bool goesOn = false)
     {
-        var step = new Step(this, title, Elapsed);
+        var step = new Step(this, title, Elapsed, goesOn);
         lock (_gate) _steps.Add(step);
         WriteLine($"{title} …");
         try
@@ -83,7 +86,7 @@ internal sealed partial class StepBoard
         }
     }
 
-    /// <inheritdoc cref="StepAsync{T}(string, Func{Step, Task{T}})"/>
+    /// <inheritdoc cref="StepAsync{T}(string, Func{Step, Task{T}}, bool)"/>
     public Task StepAsync(string title, Func<Step, Task> work) => StepAsync(title, async step =>
     {
         await work(step);

@@ -56,10 +56,13 @@ public sealed class DemoTests : IDisposable
     {
         // The demo takes its temporary folder from TMPDIR.
         await using var demo = await StartAsync(temporary: true);
+        await demo.WaitForLineAsync(" %  ", Deadline);
 
         demo.Terminate();
 
         Assert.Equal(130, await demo.WaitForExitAsync(Deadline));
+        // Its server ends with it, and the build with that.
+        Assert.Contains("Build the model: stopped after ", demo.Output, StringComparison.Ordinal);
         Assert.Contains("Stopped.", demo.Output, StringComparison.Ordinal);
         Assert.Empty(ProcessesOf(_folder.Path));
         Assert.Empty(Directory.EnumerateDirectories(_folder["tmp"], "fleet-demo-*"));

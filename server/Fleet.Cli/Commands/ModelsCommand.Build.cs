@@ -123,14 +123,25 @@ internal static partial class ModelsCommand
     /// <summary>Says where files are made for another profile than that of the device they are for, before anything is built.</summary>
     private static async Task TellOtherProfileAsync(Call call, BuildSpec spec, string? device, CancellationToken cancellationToken)
     {
-        var named = spec.Quantization.Profiles;
-        if (device is null || named.Count == 0) return;
+        if (device is null || spec.Quantization.Profiles.Count == 0) return;
         var own = (await call.Client.GetDeviceAsync(device, cancellationToken)).Profile;
-        if (own is not null && named.Contains(own)) return;
-        var known = own is null ? "matches no hardware profile" : $"has profile '{own}'";
-        var remedy = own is null ? "" : $", name '{own}'";
-        call.Shell.WriteHint($"Device {device} {known}, as the server knows it, and files are made for {string.Join(", ", named)}: they "
-            + $"are not those that are right for it{remedy}.");
+        if (OtherProfile(device, own, spec.Quantization) is { } hint) call.Shell.WriteHint(hint);
+    }
+
+    /// <summary>Why files that a build makes may not be those for a device, in a sentence; null where nothing says so.</summary>
+    /// <param name="device">The device.</param>
+    /// <param name="own">Its profile, of those that the server knows; null for none.</param>
+    /// <param name="spec">What the files are made for. A server knows a profile of people's own once something was released for it:
+    /// until then it cannot be told whether it is the device's.</param>
+    internal static string? OtherProfile(string device, string? own, QuantizationSpec spec)
+    {
+        if (own is not null && spec.Profiles.Contains(own) || spec.CustomProfiles is { Count: > 0 }) return null;
+        var named = string.Join(", ", spec.Profiles);
+        return own is null
+            ? $"Device {device} matches no hardware profile that the server knows: whether files made for {named} suit it cannot be "
+                + "told."
+            : $"Device {device} has profile '{own}', as the server knows it, and files are made for {named}: they are not those that are "
+                + $"right for it, name '{own}'.";
     }
 
     private static void RequireBuilt(BuildView build)

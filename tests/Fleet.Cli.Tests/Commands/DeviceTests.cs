@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Fleet.Cli.Commands;
 using Fleet.TestKit;
 
 namespace Fleet.Cli.Tests.Commands;
@@ -46,6 +47,19 @@ public sealed class DeviceTests(RealServer server) : OnServerTests(server), ICla
         Assert.Equal(told, Shell.Error.Contains($"Device {device} has profile 'x64', as the server knows it, and files are made for "
             + $"{profile}: they are not those that are right for it, name 'x64'.", StringComparison.Ordinal));
     }
+
+    [Theory]
+    [InlineData("x64", "my-board", null)]
+    [InlineData(null, "my-board", null)]
+    [InlineData(null, "arm-cpu",
+        "Device d matches no hardware profile that the server knows: whether files made for arm-cpu suit it cannot be told.")]
+    public void Nothing_is_said_against_files_of_which_it_cannot_be_known(string? own, string named, string? hint)
+        => Assert.Equal(hint, ModelsCommand.OtherProfile("d", own, new()
+        {
+            Profiles = [named],
+            CustomProfiles = named == "my-board"
+                ? [new() { Name = named, Match = new() { Architectures = ["x64"] }, Numeric = new() { Activations = "int8" } }] : null,
+        }));
 
     /// <summary>A script that counted a list in JSON counted the first thousand, and nothing told it.</summary>
     [Fact]

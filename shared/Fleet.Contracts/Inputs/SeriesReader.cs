@@ -5,7 +5,7 @@ namespace Fleet.Contracts.Inputs;
 
 /// <summary>
 /// Takes rows of a table over time: a list of rows, each a list of the channels' numbers or an object with a key for each channel. One
-/// window may also come as tensors do: all numbers in one list, or a list for each channel.
+/// window may also come as tensors do: all numbers in one list, or a list for each channel, alone or in one more list.
 /// </summary>
 public sealed class SeriesReader : IStreamReader
 {
@@ -35,17 +35,16 @@ public sealed class SeriesReader : IStreamReader
         if (instance.ValueKind != JsonValueKind.Array) throw new FormatException($"it must be {Rows()}");
         var count = instance.GetArrayLength();
         if (count == 0) throw new FormatException("it holds no rows");
-        var first = instance.EnumerateArray().First();
+        var first = instance[0];
+        // Rows hold no lists of lists: it is a tensor, of a model whose input has one more axis (data.sampleShape).
+        if (count == 1 && first.ValueKind == JsonValueKind.Array && first.GetArrayLength() == width
+            && first[0].ValueKind == JsonValueKind.Array) return Tensor(first);
         var inner = first.ValueKind == JsonValueKind.Array ? first.GetArrayLength() : -1;
         if (width > 1 && length > 1 && (count, inner) == (width, length) && width == length)
             throw new FormatException($"it is {width} lists of {width} numbers, which may be rows or channels: send rows as objects, "
                 + $"{Example()}, or {Width} numbers in one list, channel by channel");
         if (inner != width && (count, inner) == (width, length) || first.ValueKind == JsonValueKind.Number && width > 1 && count == Width)
-        {
-            var window = new float[Width];
-            _window.Read(instance, window);
-            return new StreamInstance(Windows, length, width, 1, (_, values) => window.CopyTo(values));
-        }
+            return Tensor(instance);
         // Before memory is taken for what the first row promises.
         foreach (var (place, row) in instance.EnumerateArray().Index())
         {
@@ -71,6 +70,13 @@ public sealed class SeriesReader : IStreamReader
         foreach (var channel in _channels) json.WriteStringValue(channel);
         json.WriteEndArray();
         Windows.Describe(json);
+    }
+
+    private StreamInstance Tensor(JsonElement instance)
+    {
+        var window = new float[Width];
+        _window.Read(instance, window);
+        return new StreamInstance(Windows, Windows.Length, _channels.Count, 1, (_, values) => window.CopyTo(values));
     }
 
     // Keys that are no channels are passed over, so that a whole record may be sent.

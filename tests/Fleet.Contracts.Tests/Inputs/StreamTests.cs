@@ -21,6 +21,7 @@ public sealed class StreamTests
     [InlineData("[[1,10],[2,20],[3,30]]", "0-3: 1 2 3 10 20 30")]
     [InlineData("""[{"load":10,"heat":1,"time":"8:00"},{"heat":2,"load":20},{"heat":3,"load":30}]""", "0-3: 1 2 3 10 20 30")]
     [InlineData("[[1,2,3],[10,20,30]]", "0-3: 1 2 3 10 20 30")]
+    [InlineData("[[[1,2,3],[10,20,30]]]", "0-3: 1 2 3 10 20 30")]
     [InlineData("[1,2,3,10,20,30]", "0-3: 1 2 3 10 20 30")]
     [InlineData("[[1,10],[2,20]]", "0-2: 1 1 2 10 10 20")]
     [InlineData("[[0,0],[1,10],[2,20],[3,30]]", "1-4: 1 2 3 10 20 30")]
@@ -38,6 +39,7 @@ public sealed class StreamTests
     [InlineData("[]", "it holds no rows")]
     [InlineData("[[1,10]]", "it has 1 rows, and the model learned from windows of 2 and more: send more, or train it on fewer")]
     [InlineData("[1,2,3,4]", "row 0 is not one of 2 numbers")]
+    [InlineData("[[[1,2],[3,4]]]", "it must hold numbers in lists of [2, 3]")]
     [InlineData("[[1,2],[3]]", "row 1 is not one of 2 numbers")]
     [InlineData("""[[1,2],[3,"4"]]""", "it holds \"4\" where a number is needed")]
     [InlineData("""[[1,2],{"heat":1}]""", "row 1 is not one of 2 numbers")]
@@ -57,12 +59,14 @@ public sealed class StreamTests
         });
         Assert.StartsWith("it is 2 lists of 2 numbers, which may be rows or channels: send rows as objects",
             Refused(square, "[[1,2],[3,4]]"), StringComparison.Ordinal);
+        Assert.Equal("0-2: 1 2 3 4", Windows(square, "[[[1,2],[3,4]]]"));
         Assert.Equal("0-2: 1 3 2 4", Windows(square, """[{"a":1,"b":2},{"a":3,"b":4}]"""));
         Assert.Equal("0-2: 1 2 10 20; 1-3: 2 3 20 30", Windows(square, "[[1,10],[2,20],[3,30]]"));
         var one = Read(new InputForm { Series = new SeriesForm(["a"]), Windows = Threes });
         Assert.Equal("0-3: 1 2 3; 2-5: 3 4 5", Windows(one, "[1,2,3,4,5]"));
         Assert.Equal("0-3: 1 2 3; 2-5: 3 4 5", Windows(one, "[[1],[2],[3],[4],[5]]"));
         Assert.Equal("0-3: 1 2 3", Windows(one, "[[1,2,3]]"));
+        Assert.Equal("0-3: 1 2 3", Windows(one, "[[[1,2,3]]]"));
     }
 
     [Fact]

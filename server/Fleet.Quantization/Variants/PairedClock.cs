@@ -6,8 +6,9 @@ namespace Fleet.Quantization.Variants;
 /// <summary>
 /// One clock for all variants. Each is timed in turns with the float model, so that the ratio of the two holds whatever else the
 /// machine does; but a machine that is busy now and idle a minute later gives two variants times that cannot stand side by side.
-/// The ratio is that of processor times, which a neighbour does not lengthen, and every time on the wall is told as that of the quietest
-/// pair: the float model's time there, over the ratio. What is drawn, what is written and what is chosen by are then the same figure.
+/// The ratio is that of processor times, which a neighbour does not lengthen, and every latency, as <see cref="LatencyRun"/> takes it, is
+/// told as that of the quietest pair: the float model's there, over the ratio. What is drawn, what is written and what is chosen by are
+/// then the same figure.
 /// </summary>
 internal sealed class PairedClock
 {

@@ -113,8 +113,9 @@ internal sealed partial class InferenceServer
     {
         using var one = request.One();
         using var json = PredictionWriter.Begin(response);
+        var answers = request.Answers;
         Task AnswerAsync() => RunAsync(model, request.Name, one,
-            outputs => PredictionWriter.WriteAnswer(json, model.Description, outputs), cancellationToken);
+            outputs => PredictionWriter.WriteAnswer(json, model.Description, outputs, answers), cancellationToken);
         for (var instance = 0; instance < request.Unknown.Length; instance++)
         {
             json.WriteStartObject();

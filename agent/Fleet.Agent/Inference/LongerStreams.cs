@@ -37,17 +37,32 @@ internal sealed class LongerStreams(int instances)
             stream.Write(0, sample);
         }
         if (Streams.Length == 0) return [];
-        if (_windows > Limits.WindowsPerRequest) throw InferenceException.Malformed(Refusal(reader.Windows, place));
+        if (_windows > Limits.WindowsPerRequest)
+            throw InferenceException.Malformed($"The instances up to {place} (counted from 0) make {_windows:N0} windows of "
+                + $"{reader.Windows.Length:N0}, and {Limits.WindowsPerRequest:N0} are answered in one request. "
+                + Advice(reader.Windows, stream.Channels));
         return _values <= ModelInstances.MostValues ? [] : throw InferenceException.Malformed(
-            $"The instances up to {place} (counted from 0) hold {_values:N0} values, and one request makes {ModelInstances.MostValues:N0}: "
-                + "ask in several.");
+            $"The instances up to {place} (counted from 0) hold {_values:N0} values, and one request makes {ModelInstances.MostValues:N0}. "
+                + Advice(reader.Windows, stream.Channels));
     }
 
-    private string Refusal(WindowForm form, int place)
+    /// <summary>How to ask in parts for the windows of a long stream, and for no others.</summary>
+    /// <param name="form">How it is cut. Parts lie as its windows do: counted from the same end, and as far from one to the next as so many
+    /// windows are.</param>
+    /// <param name="channels">Values of each row.</param>
+    private static string Advice(WindowForm form, int channels)
     {
-        var (most, overlap) = ((long)form.Length + (Limits.WindowsPerRequest - 1L) * form.Step, Math.Max(0, form.Length - form.Step));
-        return $"The instances up to {place} (counted from 0) make {_windows:N0} windows of {form.Length:N0}, and "
-            + $"{Limits.WindowsPerRequest:N0} are answered in one request. Ask in several, of a long stream in parts of {most:N0} "
-            + $"{form.Unit}{(overlap > 0 ? $", each of which begins with the last {overlap:N0} of the one before" : "")}.";
+        var windows = Math.Clamp(
+            (ModelInstances.MostValues / channels - form.Length) / form.Step + 1L, 1, Limits.WindowsPerRequest);
+        var (rows, shared) = (form.Length + (windows - 1) * form.Step, form.Length - form.Step);
+        var between = shared switch
+        {
+            > 0 => $" and sharing {shared:N0} with the next",
+            < 0 => $" and leaving {-shared:N0} out before the next",
+            _ => "",
+        };
+        return $"Ask in several, of a long stream in parts of {rows:N0} {form.Unit}, counted from its "
+            + $"{(form.Padding == WindowPadding.FirstRow ? "end" : "beginning")}{between}; what is left is a part too if it has "
+            + $"{form.Length:N0} or more.";
     }
 }

@@ -23,6 +23,9 @@ internal sealed class PredictRequest(
     /// <summary>True where an instance is longer than a window: each window is then run by itself.</summary>
     public bool HasWindows => longer.Length > 0;
 
+    /// <summary>How many answers it has: one of each window, and one of each instance that is one sample.</summary>
+    public long Answers => longer.Sum(stream => stream?.Count ?? 1L);
+
     /// <summary>The stream of an instance; null where it is one sample.</summary>
     public StreamInstance? Longer(int instance) => longer[instance];
 

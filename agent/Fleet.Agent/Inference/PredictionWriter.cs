@@ -22,7 +22,7 @@ internal static class PredictionWriter
         IReadOnlyList<string>[] unknown)
     {
         using var json = Begin(buffer);
-        var write = WriterOf(json, model, outputs, unknown.Length);
+        var (write, _) = WriterOf(json, model, outputs, unknown.Length);
         foreach (var (instance, words) in unknown.Index())
         {
             json.WriteStartObject();
@@ -48,10 +48,23 @@ internal static class PredictionWriter
     }
 
     /// <summary>Writes into an object what a model answered to one sample.</summary>
-    /// <exception cref="InferenceException">An output is not one for the sample, or holds what JSON cannot express.</exception>
+    /// <param name="json">Where it goes.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="outputs">All outputs for the sample.</param>
+    /// <param name="answers">How many such answers the request has: all are held until the last one is written.</param>
+    /// <exception cref="InferenceException">
+    /// An output is not one for the sample, or holds what JSON cannot express, or so many answers of its width are too much.
+    /// </exception>
     public static void WriteAnswer(
-        Utf8JsonWriter json, ServedModel model, IReadOnlyList<(OnnxTensor Tensor, OrtValue Value)> outputs)
-        => WriterOf(json, model, outputs, 1)(0);
+        Utf8JsonWriter json, ServedModel model, IReadOnlyList<(OnnxTensor Tensor, OrtValue Value)> outputs, long answers)
+    {
+        var (write, width) = WriterOf(json, model, outputs, 1);
+        if (width > ModelInstances.MostValues / answers)
+            throw InferenceException.Malformed($"{answers:N0} answers of {width:N0} values are more than one request is answered with, "
+                + $"{ModelInstances.MostValues:N0} values: ask in several, of {Math.Max(1, ModelInstances.MostValues / width):N0} windows "
+                + "at most.");
+        write(0);
+    }
 
     /// <summary>Ends an answer.</summary>
     public static void End(Utf8JsonWriter json, ServedModel model)
@@ -63,8 +76,8 @@ internal static class PredictionWriter
         json.Flush();
     }
 
-    /// <summary>How an instance is answered. Scores are converted here, once for all instances.</summary>
-    private static WriteInstance WriterOf(
+    /// <summary>How an instance is answered, and with how many values. Scores are converted here, once for all instances.</summary>
+    private static (WriteInstance Write, long Width) WriterOf(
         Utf8JsonWriter json, ServedModel model, IReadOnlyList<(OnnxTensor Tensor, OrtValue Value)> outputs, int count)
     {
         // The release's first output is the one that matters, wherever the graph has it.
@@ -73,23 +86,23 @@ internal static class PredictionWriter
         if (task == ModelTask.Regression)
         {
             var width = WidthOf(main, count);
-            return instance =>
+            return (instance =>
             {
                 json.WritePropertyName(width == 1 ? "value"u8 : "values"u8);
                 Write(json, main, instance, width, isList: width != 1);
-            };
+            }, width);
         }
         if (task is ModelTask.Classification or ModelTask.MultiLabel && classes.Count > 0 && WidthOf(main, count) == classes.Count
             && Datatypes.Numbers(main.Value).ToArray() is { Length: > 0 } scores)
         {
-            return task == ModelTask.Classification
+            return (task == ModelTask.Classification
                 ? instance => WriteClass(json, classes, scores.AsSpan(instance * classes.Count, classes.Count))
-                : instance => WriteLabels(json, classes, scores.AsSpan(instance * classes.Count, classes.Count));
+                : instance => WriteLabels(json, classes, scores.AsSpan(instance * classes.Count, classes.Count)), classes.Count);
         }
         if (task == ModelTask.Anomaly && WidthOf(main, count) == 1 && Datatypes.Numbers(main.Value).ToArray() is { Length: > 0 } unlike)
-            return instance => WriteScore(json, unlike[instance]);
+            return (instance => WriteScore(json, unlike[instance]), 1);
         int[] widths = [.. outputs.Select(output => WidthOf(output, count))];
-        return instance =>
+        return (instance =>
         {
             json.WriteStartObject("outputs"u8);
             foreach (var (output, width) in outputs.Zip(widths))
@@ -98,7 +111,7 @@ internal static class PredictionWriter
                 Write(json, output, instance, width, isList: true);
             }
             json.WriteEndObject();
-        };
+        }, widths.Sum(width => (long)width));
     }
 
     private static void WriteClass(Utf8JsonWriter json, IReadOnlyList<string> classes, ReadOnlySpan<float> scores)

@@ -28,7 +28,7 @@ public sealed class StreamInstance
             throw new FormatException($"it has {rows:N0} {form.Unit}, and the model learned from windows of {form.Minimum:N0} and more: "
                 + "send more" + (form.Padding == WindowPadding.FirstRow ? ", or train it on fewer (data.series.minimumRows)" : ""));
         (_form, _rows, _rowsPerUnit, _write) = (form, rows, rowsPerUnit, write);
-        (Count, Values) = (form.Count(rows, form.Length), (long)rows * channels);
+        (Count, Channels) = (form.Count(rows, form.Length), channels);
     }
 
     /// <summary>True where it is longer than a window.</summary>
@@ -37,8 +37,11 @@ public sealed class StreamInstance
     /// <summary>Windows that it makes.</summary>
     public int Count { get; }
 
+    /// <summary>Values of each row that it holds.</summary>
+    public int Channels { get; }
+
     /// <summary>Values that it holds.</summary>
-    public long Values { get; }
+    public long Values => (long)_rows * Channels;
 
     /// <summary>
     /// Where a window begins and where it ends, without what it is filled with: rows from 0, or seconds; the end is behind it.

@@ -1,5 +1,7 @@
+using System.Buffers.Binary;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Fleet.Agent.Inference;
 using Fleet.Contracts;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Inputs;
@@ -69,8 +71,8 @@ public sealed class WindowsTests(ProtocolTests.SharedHost host) : IClassFixture<
         var (status, body) = await _fixture.PredictAsync($$"""{"instances":[{{Rows(3)}},{{Rows(most)}}]}""");
         Assert.Equal(400, status);
         Assert.Equal("The instances up to 1 (counted from 0) make 1,025 windows of 3, and 1,024 are answered in one request. Ask in "
-            + "several, of a long stream in parts of 2,049 rows, each of which begins with the last 1 of the one before.",
-            (string)body["error"]!);
+            + "several, of a long stream in parts of 2,049 rows, counted from its end and sharing 1 with the next; what is left is a part "
+            + "too if it has 3 or more.", (string)body["error"]!);
         // Streams of one window are no more than they were.
         Assert.Equal(2000, (await PredictAsync([.. Enumerable.Repeat(Rows(3), 2000)])).Count);
         (status, body) = await _fixture.PredictAsync("""{"instances":[[[1,10]]]}""");
@@ -79,8 +81,76 @@ public sealed class WindowsTests(ProtocolTests.SharedHost host) : IClassFixture<
             (string)body["error"]!, StringComparison.Ordinal);
     }
 
-    private static string Rows(int count)
-        => JsonSerializer.Serialize(Enumerable.Range(0, count).Select(row => new { heat = row, load = -row, time = "8:00" }));
+    /// <summary>Parts that were counted from the beginning had windows that the whole stream has none of.</summary>
+    [Theory]
+    [InlineData(2, 5, "parts of 2,049 rows, counted from its end and sharing 1 with the next; what is left is a part too if it has 3")]
+    [InlineData(3, 4, "parts of 3,072 rows, counted from its end; what is left is a part too if it has 3 or more.")]
+    [InlineData(5, 9, "parts of 5,118 rows, counted from its end and leaving 2 out before the next; what is left is a part too if it has ")]
+    public async Task Parts_of_a_stream_that_a_refusal_names_have_the_windows_of_the_whole(int step, int left, string advice)
+    {
+        var form = Series.Windows! with { Step = step, Minimum = 3 };
+        await ServeAsync(Series with { Windows = form }, 6, ModelTask.Outputs);
+        var part = 3 + (Limits.WindowsPerRequest - 1) * step;
+        // Parts share as many rows as windows do.
+        var rows = left + part - (3 - step);
+        var (status, body) = await _fixture.PredictAsync($$"""{"instances":[{{Rows(rows)}}]}""");
+        Assert.Equal(400, status);
+        Assert.Contains(advice, (string)body["error"]!, StringComparison.Ordinal);
+
+        var windows = (await PredictAsync(Rows(left)))[0]!["windows"]!.AsArray()
+            .Concat((await PredictAsync(Rows(part, rows - part)))[0]!["windows"]!.AsArray()).ToList();
+        Assert.Equal(form.Starts(rows, 3).Order(), windows.Select(window => (int)window!["outputs"]!["y"]![0]!));
+    }
+
+    [Fact]
+    public async Task Stream_of_more_values_than_a_request_makes_is_told_how_long_a_part_may_be()
+    {
+        await ServeAsync(new InputForm
+        {
+            Sound = new Preprocessing { SampleRate = 8000, Window = 80000, Hop = 40000 },
+            Windows = new WindowForm { Length = 80000, Step = 40000, Minimum = 1, Padding = WindowPadding.Silence },
+        }, 80000, ModelTask.Outputs);
+        const int Frames = ModelInstances.MostValues / 2 + 1;
+        var file = new byte[44 + 4 * Frames];
+        "RIFF\0\0\0\0WAVEfmt "u8.CopyTo(file);
+        "data"u8.CopyTo(file.AsSpan(36));
+        BinaryPrimitives.WriteInt32LittleEndian(file.AsSpan(4), file.Length - 8);
+        BinaryPrimitives.WriteInt32LittleEndian(file.AsSpan(16), 16);
+        BinaryPrimitives.WriteInt16LittleEndian(file.AsSpan(20), 1);
+        BinaryPrimitives.WriteInt16LittleEndian(file.AsSpan(22), 2);
+        BinaryPrimitives.WriteInt32LittleEndian(file.AsSpan(24), 8000);
+        BinaryPrimitives.WriteInt32LittleEndian(file.AsSpan(28), 4 * 8000);
+        BinaryPrimitives.WriteInt16LittleEndian(file.AsSpan(32), 4);
+        BinaryPrimitives.WriteInt16LittleEndian(file.AsSpan(34), 16);
+        BinaryPrimitives.WriteInt32LittleEndian(file.AsSpan(40), 4 * Frames);
+        var (status, body) = await _fixture.PredictAsync($$"""{"instances":[{"b64":"{{Convert.ToBase64String(file)}}"}]}""");
+        Assert.Equal((400, "The instances up to 0 (counted from 0) hold 8,388,610 values, and one request makes 8,388,608. Ask in several, "
+            + "of a long stream in parts of 4,160,000 samples, counted from its beginning and sharing 40,000 with the next; what is left "
+            + "is a part too if it has 80,000 or more."), (status, (string)body["error"]!));
+    }
+
+    [Fact]
+    public async Task Windows_whose_answers_would_not_fit_are_refused_after_the_first_and_fewer_are_answered()
+    {
+        var path = new OnnxFile()
+            .Input("x", OnnxType.Float, -1, 6)
+            .Output("y", OnnxType.Float, -1, 8400)
+            .Constant<long>("repeats", OnnxType.Int64, [1, 1400], 2)
+            .Node("Tile", ["x", "repeats"], ["y"])
+            .Metadata(InputForm.Key, Series.Write())
+            .Save(Path.Combine(_fixture.Folder, "wide.onnx"));
+        await _fixture.Host.ActivateAsync([HostFixture.Model(path, 1, "m") with { Task = ModelTask.Outputs }], CancellationToken.None);
+        var most = 3 + 2 * (Limits.WindowsPerRequest - 1);
+        var (status, body) = await _fixture.PredictAsync($$"""{"instances":[{{Rows(most)}}]}""");
+        Assert.Equal((400, "1,024 answers of 8,400 values are more than one request is answered with, 8,388,608 values: ask in several, of "
+            + "998 windows at most."), (status, (string)body["error"]!));
+        Assert.Equal(1, Assert.Single(await _fixture.Host.DrainAsync(CancellationToken.None)).Count);
+        var windows = (await PredictAsync(Rows(7)))[0]!["windows"]!.AsArray();
+        Assert.Equal((3, 8400), (windows.Count, windows[2]!["outputs"]!["y"]!.AsArray().Count));
+    }
+
+    private static string Rows(int count, int first = 0)
+        => JsonSerializer.Serialize(Enumerable.Range(first, count).Select(row => new { heat = row, load = -row, time = "8:00" }));
 
     private static IEnumerable<string> Keys(JsonNode? node) => node!.AsObject().Select(pair => pair.Key);
 

@@ -125,7 +125,7 @@ internal sealed class Build(TimeProvider time)
             Task = data.Task,
             Measure = made.Measure,
             Widths = decided.Widths,
-            Search = decided.Search,
+            Search = SeedTrials.Found(asked, decided.Search),
             Augmentations = decided.Augmentations,
             Courses = decided.Courses,
             Generations = generations,

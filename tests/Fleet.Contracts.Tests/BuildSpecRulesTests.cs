@@ -10,6 +10,9 @@ public sealed partial class BuildSpecRulesTests
     {
         ["model name"] = (spec => spec with { Model = "My Model" }, "model 'My Model' must be"),
         ["model name one too long"] = (spec => spec with { Model = new string('a', Limits.NameLength + 1) }, "must be 1 to 64"),
+        ["less than a minute for each seed"] = (
+            spec => spec with { Seeds = 20, Student = new StudentSpec { Family = StudentSpec.Auto, Minutes = 2 } },
+            "student.minutes 2 is divided by seeds 20, and no seed is searched and trained in less than one: give at least 20"),
         ["unknown data kind"] = (spec => Data(spec, data => data with { Kind = "sqlite", Train = "x" }),
             "data.kind 'sqlite' is not known; it is one of auto, vibration, npz, npy, idx, csv"),
         ["preprocessing of a table"] = (

@@ -16,10 +16,10 @@ internal static class SeedTable
             table.Add([
                 seed.Seed.ToString(CultureInfo.InvariantCulture), seed.Description,
                 .. seeds.Networks.Select(network => seed.Of(network.Name))
-                    .Select(figure => (Cell)(figure is null ? Figures.None : measure.Text(figure.Value))),
+                    .Select(figure => (Cell)(figure is null ? Figures.None : measure.Text(figure))),
             ]);
-        table.Add(["mean", "", .. seeds.Networks.Select(network => (Cell)measure.Text(network.Mean.Value))]);
-        table.Add(["95 %", "", .. seeds.Networks.Select(network => (Cell)measure.Text(network.Interval))]);
+        table.Add(["mean", "", .. seeds.Networks.Select(network => (Cell)measure.Text(network.Mean))]);
+        table.Add(["95 %", "", .. seeds.Networks.Select(network => (Cell)measure.IntervalOf(network))]);
         screen.Write(table);
         foreach (var gain in seeds.Gains) screen.WriteSentence(measure.Sentence(gain, seeds.Count));
         screen.WriteLine();

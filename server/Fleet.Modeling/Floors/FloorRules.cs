@@ -18,7 +18,7 @@ internal static class FloorRules
     /// <param name="own">The network's figure that decides.</param>
     /// <param name="enough">How many test samples of the same labels would tell a model without an error; see <see cref="TooFew"/>.</param>
     /// <param name="mayRepeat">True where another seed would have other test samples.</param>
-    public static string? Uselessness(string network, FloorReport constant, MetricValue own, int enough, bool mayRepeat)
+    public static string? Uselessness(string network, FloorReport constant, MetricValue own, int? enough, bool mayRepeat)
     {
         if (constant.Verdict() == FloorVerdict.Better) return null;
         var (least, samples) = (constant.Scores.Metrics[0], constant.Scores.Samples);
@@ -39,17 +39,20 @@ internal static class FloorRules
     /// <param name="samples">Test samples.</param>
     /// <param name="constant">What answers everything alike.</param>
     /// <param name="enough">
-    /// How many of them, of the same labels, would tell a model without an error from it; at most so many where these do, and
-    /// <see cref="int.MaxValue"/> where none would.
+    /// How many of them, of the same labels, would tell a model without an error from it; at most so many where these do,
+    /// <see cref="int.MaxValue"/> where that is no better on these, and null where nobody found how many.
     /// </param>
     /// <param name="mayRepeat">True where another seed would have other test samples.</param>
-    public static string? TooFew(int samples, string constant, int enough, bool mayRepeat)
+    public static string? TooFew(int samples, string constant, int? enough, bool mayRepeat)
     {
         if (enough <= samples) return null;
         var said = $"On {samples} test sample{(samples == 1 ? "" : "s")} even a model without an error could not be told from {constant}";
-        return enough == int.MaxValue
-            ? $"{said}, which is as good on them. Give test samples with other labels (data.testShare, data.test)."
-            : $"{said}; {enough} with labels in the same proportion would do ({Remedy(mayRepeat)}).";
+        return enough switch
+        {
+            null => $"{said}; it would take many more, and of more things where those have a group ({Remedy(mayRepeat)}).",
+            int.MaxValue => $"{said}, which is as good on them. Give test samples with other labels (data.testShare, data.test).",
+            _ => $"{said}; {enough} with labels in the same proportion would do ({Remedy(mayRepeat)}).",
+        };
     }
 
     private static string Remedy(bool mayRepeat) => !mayRepeat ? "data.testShare, data.test"

@@ -4,6 +4,7 @@ using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Validation;
 using Fleet.Modeling.Data;
 using Fleet.Quantization.Evaluation;
+using MathNet.Numerics.Distributions;
 using MathNet.Numerics.Statistics;
 
 namespace Fleet.Modeling.Floors;
@@ -21,8 +22,8 @@ internal sealed class FloorTable
     /// <summary>Of more samples each by itself only such with the same label cannot tell, which a network's own figure says.</summary>
     private const int Many = 1_000;
 
-    /// <summary>Numbers of samples that are tried for one that is enough.</summary>
-    private const int MostTried = 200;
+    /// <summary>Samples that are tried for a number that is enough: a try draws all of them a thousand times, twice.</summary>
+    private const int MostTried = 20_000;
 
     private readonly DataSet _data;
     private readonly bool _mayRepeat;
@@ -45,18 +46,37 @@ internal sealed class FloorTable
     }
 
     /// <summary>
-    /// Standard error of a network's gain over one answer for everything: how it scatters over the draws. 0 where there are too few samples
-    /// to draw from.
+    /// Standard error of a network's gain over one answer for everything: how it scatters over the draws, and by the rule of three where
+    /// it does not. Null where there are too few samples to draw from.
     /// </summary>
-    public double GainError(Floor constant, float[] outputs, CancellationToken cancellationToken)
+    public double? GainError(Floor constant, float[] outputs, CancellationToken cancellationToken)
     {
-        double[] gains = [
-            .. Of(outputs, cancellationToken).Resampling.Draws.Zip(Of(constant.Outputs, cancellationToken).Resampling.Draws)
-                .Where(draw => draw is { First: [_, ..], Second: [_, ..] })
-                .Select(draw => draw.First[0].Goodness() - draw.Second[0].Goodness()),
-        ];
-        return gains.Length == 0 ? 0 : gains.PopulationStandardDeviation();
+        var gains = Gains(constant.Outputs, outputs, cancellationToken);
+        if (gains.Length == 0) return null;
+        return _data.Test.Labels.Score(outputs)[0].Unit == Units.Ratio && gains.Min() == gains.Max()
+            ? _bootstrap.RuleOfThree / Normal.InvCDF(0, 1, (1 + Bootstrap.Level) / 2) : gains.PopulationStandardDeviation();
     }
+
+    /// <summary>
+    /// The most that answers lose of others, in the unit of the figure: the upper end of the interval of the loss, and at least 0. Nothing
+    /// where they are as good in every draw; without bound where there are too few samples to draw from.
+    /// </summary>
+    public double MostLost(float[] before, float[] after, CancellationToken cancellationToken)
+    {
+        var losses = Gains(after, before, cancellationToken);
+        if (losses.Length == 0) return double.PositiveInfinity;
+        if (losses.Min() == losses.Max()) return Math.Max(0, losses[0]);
+        var (had, left) = (_data.Test.Labels.Score(before)[0], _data.Test.Labels.Score(after)[0]);
+        var lost = _bootstrap.LossOf(had with { Value = had.Goodness() - left.Goodness() }, losses);
+        return Math.Max(0, lost?.High ?? double.PositiveInfinity);
+    }
+
+    /// <summary>By how much the second answers are better than the first, in each draw.</summary>
+    private double[] Gains(float[] first, float[] second, CancellationToken cancellationToken) => [
+        .. Of(second, cancellationToken).Resampling.Draws.Zip(Of(first, cancellationToken).Resampling.Draws)
+            .Where(draw => draw is { First: [_, ..], Second: [_, ..] })
+            .Select(draw => draw.First[0].Goodness() - draw.Second[0].Goodness()),
+    ];
 
     /// <summary>
     /// <see cref="FloorRules.Uselessness"/>, where what is better on these samples is not told from chance in another way either.
@@ -81,33 +101,50 @@ internal sealed class FloorTable
 
     /// <summary>
     /// How many test samples, labelled in the proportion of these, would tell a model without an error from one answer for everything: what
-    /// it is not told by tells no other. As many as there are where these do; <see cref="int.MaxValue"/> where none would.
+    /// it is not told by tells no other. As many as there are where these do; <see cref="int.MaxValue"/> where it is no better on these,
+    /// and null where no number was found among those that can be tried.
     /// </summary>
-    private int Enough(Floor constant, CancellationToken cancellationToken)
+    private int? Enough(Floor constant, CancellationToken cancellationToken)
     {
         var count = _data.Test.Count;
         if (count > Many && _data.Test.Origins is null) return count;
         // Samples of one thing count once.
         var step = Math.Max(1, count / (_data.Test.Origins?.Distinct().Count() ?? count));
-        for (var tried = 0; tried < MostTried; tried++)
+        bool? Tells(int more) => IsPerfectTold(constant, count + more * step, cancellationToken);
+        if (Tells(0) is not { } tells) return int.MaxValue;
+        if (tells) return count;
+        // Twice as many until they do, then half of what is between.
+        var (few, most) = (0, (MostTried - count) / step);
+        var many = 1;
+        for (; many <= most && Tells(many) != true; many *= 2) few = many;
+        if (many > most) return null;
+        while (many - few > 1)
         {
-            var samples = count + tried * step;
-            int[] places = [.. Enumerable.Range(0, samples).Select(sample => sample % count)];
-            var test = _data.Test with
-            {
-                Values = Array.Empty<float>(),
-                Unheard = null,
-                Labels = _data.Test.Labels.Pick(places),
-                Origins = _data.Test.Origins is { } origins
-                    ? RawSamples.Numbered([.. places.Select((place, sample) => (sample / count, origins[place]))]) : null,
-            };
-            var (table, answers) = (new FloorTable(_data with { Test = test }), PerfectAnswers.Of(test.Labels, _data.Columns));
-            var alike = constant with { Outputs = Picked(constant.Outputs, places) };
-            var held = table.Of(alike, table.Of(answers, cancellationToken), cancellationToken);
-            if (held.Gain is not > 0) return int.MaxValue;
-            if (table.IsTold(held, answers, test.Labels.Score(answers)[0], cancellationToken)) return samples;
+            var middle = few + (many - few) / 2;
+            if (Tells(middle) == true) many = middle;
+            else few = middle;
         }
-        return int.MaxValue;
+        return count + many * step;
+    }
+
+    /// <summary>Whether a model without an error is told on so many samples, labelled as these are; null where it is no better.</summary>
+    private bool? IsPerfectTold(Floor constant, int samples, CancellationToken cancellationToken)
+    {
+        var count = _data.Test.Count;
+        int[] places = [.. Enumerable.Range(0, samples).Select(sample => sample % count)];
+        var test = _data.Test with
+        {
+            Values = Array.Empty<float>(),
+            Unheard = null,
+            Labels = _data.Test.Labels.Pick(places),
+            Origins = _data.Test.Origins is { } origins
+                ? RawSamples.Numbered([.. places.Select((place, sample) => (sample / count, origins[place]))]) : null,
+        };
+        var (table, answers) = (new FloorTable(_data with { Test = test }), PerfectAnswers.Of(test.Labels, _data.Columns));
+        var held = table.Of(
+            constant with { Outputs = Picked(constant.Outputs, places) }, table.Of(answers, cancellationToken), cancellationToken);
+        return held.Gain is not > 0 ? null
+            : table.IsTold(held, answers, test.Labels.Score(answers)[0], cancellationToken);
     }
 
     private static float[] Picked(float[] outputs, int[] places)

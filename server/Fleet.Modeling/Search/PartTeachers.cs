@@ -17,10 +17,18 @@ internal sealed class PartTeachers(BuildSpec spec, FamilyData.View view, BuildMe
     /// <summary>A student must not begin as its teacher did.</summary>
     private const int SeedsApart = 50_000;
 
+    /// <summary>The part of a build's memory that they are kept in.</summary>
+    public const string MemoryName = "search-teachers";
+
+    private const string AnswersFolder = "answers";
+
     private readonly Dictionary<int, ITeacherModel> _open = [];
 
     /// <summary>Where answers are kept.</summary>
-    public string Folder { get; } = Path.Combine(memory.Folder, "answers");
+    public string Folder { get; } = Path.Combine(memory.Folder, AnswersFolder);
+
+    /// <summary>The same, by the memory of the build.</summary>
+    public static string AnswersIn(BuildMemory build) => Path.Combine(build.Folder, MemoryName, AnswersFolder);
 
     /// <summary>The teacher of a part; trained now where it is the first time that it is asked for.</summary>
     /// <param name="number">Number of the part, from 0.</param>

@@ -75,7 +75,7 @@ internal sealed partial class StudentSearch(BuildSpec spec, DataSet data, Hardwa
         }
         var chosen = SearchRules.Choose(judged);
         var found = Found(chosen);
-        using (var teachers = new PartTeachers(found, _data.Of(chosen.Student.Family), memory.Part("search-teachers")))
+        using (var teachers = new PartTeachers(found, _data.Of(chosen.Student.Family), memory.Part(PartTeachers.MemoryName)))
         {
             (chosen, found) = WithLesson(chosen, found, teachers, Of(_rounds), cancellationToken);
             (chosen, found) = WithBits(chosen, found, teachers, Of(_rounds + _behind - 1), cancellationToken);

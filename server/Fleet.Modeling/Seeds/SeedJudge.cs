@@ -15,7 +15,6 @@ internal sealed class SeedJudge(BuildSpec spec, IReadOnlyList<SeedFigures> other
     private readonly bool _tellsByAll = others.Count > 0 && spec.Data!.CutsTest;
     private readonly List<string> _findings = [];
     private SeedsFigure? _gain;
-    private MetricValue? _student;
 
     /// <summary>True where other seeds would have other test samples, and none were asked for.</summary>
     public bool MayRepeat => others.Count == 0 && spec.Data!.CutsTest;
@@ -37,44 +36,38 @@ internal sealed class SeedJudge(BuildSpec spec, IReadOnlyList<SeedFigures> other
 
     /// <exception cref="BuildException">The student is of no use.</exception>
     public void RequireStudent(SeedTraining trained, CancellationToken cancellationToken)
-    {
-        _gain = Require(trained, "The student", trained.Learned,
+        => _gain = Require(trained, "The student", trained.Learned,
             "Train it longer or wider (distillation.training.epochs, student.width).",
             seed => seed.Report.Student, seed => seed.StudentError, cancellationToken);
-        _student = trained.Table is null ? null : trained.Figure(trained.Learned);
-    }
 
     /// <summary>
-    /// Why a variant is of no use, or null: judged as the student was, of whose gain by all seeds it has what it did not lose.
+    /// Why a variant is of no use, or null: judged as the student was. Where the seeds together had to tell of that one, a variant has of
+    /// their gain what it did not lose for sure.
     /// </summary>
     public string? ObjectionTo(SeedTraining trained, float[] outputs, CancellationToken cancellationToken)
     {
         var why = trained.Table!.Uselessness(trained.Simple[0], "It", outputs, cancellationToken);
         if (why is null || _gain is null) return why;
-        var own = trained.Figure(outputs);
-        var lost = Math.Max(0, _student!.Goodness() - own.Goodness());
-        return OwnGain(trained, own) > 0 && _gain.Interval.Low > lost ? null : why;
+        return SeedRules.Keeps(_gain, OwnGain(trained, trained.Figure(outputs)),
+            trained.Table.MostLost(trained.Learned, outputs, cancellationToken)) ? null : why;
     }
 
-    /// <returns>The gain by all seeds; null where the first alone tells.</returns>
+    /// <returns>The gain by all seeds where these had to tell; null where the first seed's own samples do.</returns>
     private SeedsFigure? Require(
         SeedTraining trained, string network, float[] outputs, string remedy, Func<SeedFigures, MetricValue?> figureOf,
-        Func<SeedFigures, double> errorOf, CancellationToken cancellationToken)
+        Func<SeedFigures, double?> errorOf, CancellationToken cancellationToken)
     {
         if (trained.Table is not { } table) return null;
         var constant = trained.Simple[0];
         var why = table.Uselessness(constant, network, outputs, cancellationToken);
-        if (!_tellsByAll) return why is null ? null : throw new BuildException($"{why} {remedy}");
-        var own = trained.Figure(outputs);
-        var gain = SeedRules.Over(SeedsReport.Constant, [
-            SeedRules.Gain(trained.Figure(constant.Outputs), own),
-            .. others.Select(seed => SeedRules.Gain(seed.Report.Constant!, figureOf(seed)!)),
-        ], SeedRules.Shared(others.Select(seed => seed.Report), cutsTest: true), [
-            table.GainError(constant, outputs, cancellationToken), .. others.Select(errorOf),
-        ]);
-        var told = SeedRules.Told(gain, others.Count + 1);
-        if (why is null && gain.Mean.Value > 0) return gain;
-        if (gain.Interval.Low > 0 && OwnGain(trained, own) > 0)
+        var own = OwnGain(trained, trained.Figure(outputs));
+        var gain = !_tellsByAll ? null : SeedRules.GainByAll(
+            own, table.GainError(constant, outputs, cancellationToken), others, figureOf, errorOf);
+        if (gain is null) return why is null ? null : throw new BuildException($"{why} {remedy}");
+        var verdict = SeedRules.Judge(why is null, own, gain);
+        if (verdict == SeedVerdict.Alone) return null;
+        var told = SeedRules.Told(gain, others.Count(seed => figureOf(seed) is not null) + 1);
+        if (verdict == SeedVerdict.Together)
         {
             _findings.Add($"{network} of seed {spec.Seed} is not told by its own {trained.Decided.Data.Test.Count} test samples to be "
                 + $"better than {constant.Description}; {told}.");
@@ -85,6 +78,6 @@ internal sealed class SeedJudge(BuildSpec spec, IReadOnlyList<SeedFigures> other
         throw new BuildException($"{why} Against {constant.Description}: {told}. {alone}{remedy}");
     }
 
-    private static double OwnGain(SeedTraining trained, MetricValue own)
-        => SeedRules.Gain(trained.Figure(trained.Simple[0].Outputs), own).Value;
+    private static MetricValue OwnGain(SeedTraining trained, MetricValue own)
+        => SeedRules.Gain(trained.Figure(trained.Simple[0].Outputs), own);
 }

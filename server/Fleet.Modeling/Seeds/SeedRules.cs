@@ -7,6 +7,17 @@ using MathNet.Numerics.Distributions;
 
 namespace Fleet.Modeling.Seeds;
 
+/// <summary>Who tells that a network is better than one answer for everything.</summary>
+internal enum SeedVerdict
+{
+    /// <summary>Nobody does.</summary>
+    None,
+    /// <summary>The first seed's own test samples, which the seeds together do not contradict.</summary>
+    Alone,
+    /// <summary>The seeds together, where the first seed's own test samples are too few to.</summary>
+    Together,
+}
+
 /// <summary>What follows from the figures of several seeds. Pure.</summary>
 internal static class SeedRules
 {
@@ -47,6 +58,38 @@ internal static class SeedRules
     public static MetricValue Gain(MetricValue floor, MetricValue figure)
         => figure with { Value = figure.Goodness() - floor.Goodness(), Better = MetricDirection.Higher };
 
+    /// <summary>
+    /// By how much a network is better than one answer for everything, by all seeds that have such a network; null where the first alone
+    /// has one, or where some seed's test samples are too few to say how far its gain may be off.
+    /// </summary>
+    /// <param name="gain">Of the first seed.</param>
+    /// <param name="error">Its standard error over the test samples, in its unit.</param>
+    /// <param name="others">The other seeds, each with test samples of its own.</param>
+    /// <param name="figureOf">The figure of the network of a seed; null without one.</param>
+    /// <param name="errorOf">Standard error of its gain.</param>
+    public static SeedsFigure? GainByAll(MetricValue gain, double? error, IReadOnlyList<SeedFigures> others,
+        Func<SeedFigures, MetricValue?> figureOf, Func<SeedFigures, double?> errorOf)
+    {
+        SeedFigures[] having = [.. others.Where(seed => figureOf(seed) is not null)];
+        double[] errors = [.. having.Select(errorOf).Prepend(error).OfType<double>()];
+        return having.Length == 0 || errors.Length <= having.Length ? null : Over(
+            SeedsReport.Constant, [gain, .. having.Select(seed => Gain(seed.Report.Constant!, figureOf(seed)!))],
+            Shared(having.Select(seed => seed.Report), cutsTest: true), errors);
+    }
+
+    /// <summary>Who tells that the network of the first seed is better than one answer for everything.</summary>
+    /// <param name="isTold">True where its own test samples do.</param>
+    /// <param name="own">Its gain on them.</param>
+    /// <param name="gain">That of all seeds.</param>
+    public static SeedVerdict Judge(bool isTold, MetricValue own, SeedsFigure gain)
+        => isTold && gain.Mean.Value > 0 ? SeedVerdict.Alone : Keeps(gain, own, 0) ? SeedVerdict.Together : SeedVerdict.None;
+
+    /// <summary>True where all seeds tell that something is left of their gain, and it is there on the first one's own samples.</summary>
+    /// <param name="gain">The gain by all seeds.</param>
+    /// <param name="own">What is left on the test samples of the first.</param>
+    /// <param name="lost">The most that may be lost of it, at least 0.</param>
+    public static bool Keeps(SeedsFigure gain, MetricValue own, double lost) => own.Value > 0 && gain.Interval.Low > lost;
+
     /// <summary>Test samples for each that is learned from, where each seed has its own; else 0.</summary>
     public static double Shared(IEnumerable<SeedReport> seeds, bool cutsTest)
         => cutsTest ? seeds.Average(seed => (double)seed.Test / Math.Max(1, seed.Training)) : 0;
@@ -68,6 +111,7 @@ internal static class SeedRules
             if (each.All(seed => of(seed) is not null))
                 yield return Over(name, [.. each.Select(seed => Gain(of(seed)!, seed.Student))], shared, errors);
         }
+        double[] errors = [.. seeds.Select(seed => seed.StudentError).OfType<double>()];
         return new SeedsReport
         {
             Each = each,
@@ -78,7 +122,9 @@ internal static class SeedRules
             ],
             Gains = [
                 .. Gains(FloorReport.LabelsAlone, seed => seed.LabelsAlone, null),
-                .. Gains(SeedsReport.Constant, seed => seed.Constant, cutsTest ? [.. seeds.Select(seed => seed.StudentError)] : null),
+                // Of too few test samples nobody knows how far they are off, nor where the gain lies then.
+                .. cutsTest && errors.Length < each.Length ? []
+                    : Gains(SeedsReport.Constant, seed => seed.Constant, cutsTest ? errors : null),
             ],
         };
     }

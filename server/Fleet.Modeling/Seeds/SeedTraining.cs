@@ -78,7 +78,9 @@ internal sealed class SeedTraining : IDisposable
             new Progress(progress, "Fitting simple models", 0.03, 0.03), cancellationToken);
         Simple = [.. judge is null ? models.Take(1) : models];
         if (Simple.Count > 0) Table = new FloorTable(Data, judge?.MayRepeat == true);
-        judge?.RequireEnough(this, cancellationToken);
+        if (judge is not null) judge.RequireEnough(this, cancellationToken);
+        // The samples that test are those of the build, which would end by them after all seeds were trained.
+        else if (!Spec.Data!.CutsTest) Table?.RequireEnough(Simple[0], cancellationToken);
 
         Teacher = Spec.Teacher!.IsNone ? null : Teacher.Provide(
             Spec, Data, normalization, Path.Combine(_folder, "teacher.onnx"), memory, progress, cancellationToken);

@@ -1,16 +1,18 @@
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
 using Fleet.Modeling.Data;
+using Fleet.Modeling.Distillation;
 using Fleet.Modeling.Search;
+using Fleet.Modeling.Training;
 using Fleet.Quantization;
 
 namespace Fleet.Modeling.Seeds;
 
 /// <summary>What one seed reached, and how far its gain over one answer for everything may be off.</summary>
 /// <param name="Report">Its figures.</param>
-/// <param name="TeacherError">Standard error of the teacher's gain over its test samples; 0 without one.</param>
+/// <param name="TeacherError">Standard error of the teacher's gain over its test samples; null without one, and where they are too few.</param>
 /// <param name="StudentError">The same of the student's.</param>
-internal sealed record SeedFigures(SeedReport Report, double TeacherError, double StudentError)
+internal sealed record SeedFigures(SeedReport Report, double? TeacherError, double? StudentError)
 {
     /// <summary>Of what was trained.</summary>
     /// <param name="trained">With one seed.</param>
@@ -19,8 +21,8 @@ internal sealed record SeedFigures(SeedReport Report, double TeacherError, doubl
     public static SeedFigures Of(SeedTraining trained, float[]? labelsAlone, CancellationToken cancellationToken)
     {
         var (data, constant) = (trained.Decided.Data, trained.Simple is [var first, ..] ? first : null);
-        double ErrorOf(float[] outputs) => constant is null || outputs.Length == 0
-            ? 0 : trained.Table!.GainError(constant, outputs, cancellationToken);
+        double? ErrorOf(float[] outputs) => constant is null || outputs.Length == 0
+            ? null : trained.Table!.GainError(constant, outputs, cancellationToken);
         return new SeedFigures(
             new SeedReport(trained.Decided.Spec.Seed, trained.Student.Plan.Description, data.Training.Count, data.Test.Count,
                 trained.Figure(trained.Learned))
@@ -53,6 +55,10 @@ internal sealed class SeedTrials(BuildSpec spec, HardwareProfile[] profiles, str
         Student = spec.Student! with { Minutes = spec.Student.Minutes / count },
     };
 
+    /// <summary>What the search of one of its seeds found, to be built with as many seeds again.</summary>
+    public static SearchReport? Found(BuildSpec spec, SearchReport? search)
+        => search is null ? null : search with { Found = search.Found with { Seeds = spec.Seeds } };
+
     /// <summary>The figures of all seeds but the first; none where one was asked for.</summary>
     /// <param name="sink">Told which seed is trained.</param>
     /// <param name="cancellationToken">Honoured at every training step and between runs of a model.</param>
@@ -75,14 +81,26 @@ internal sealed class SeedTrials(BuildSpec spec, HardwareProfile[] profiles, str
     private SeedFigures One(int number, IProgress<BuildProgress> progress, CancellationToken cancellationToken)
     {
         var own = Path.Combine(folder, $"seed-{unchecked(spec.Seed + number)}");
+        var (figures, memory) = Trained(number, own, progress, cancellationToken);
+        // Of a seed with figures nothing is trained again, and answers are the most that it keeps.
+        foreach (var answers in (string[])[Path.Combine(own, StudentTraining.AnswersFolder), PartTeachers.AnswersIn(memory)])
+        {
+            if (Directory.Exists(answers)) Directory.Delete(answers, recursive: true);
+        }
+        return figures;
+    }
+
+    private (SeedFigures Figures, BuildMemory Memory) Trained(
+        int number, string own, IProgress<BuildProgress> progress, CancellationToken cancellationToken)
+    {
         using var room = SampleRoom.In(own);
         using var trained = SeedTraining.Begin(Of(spec, number), profiles, own, room, timer, progress, cancellationToken);
         var memory = trained.Decided.Memory;
-        if (memory.Finished<SeedFigures>(Known) is { } known) return known;
+        if (memory.Finished<SeedFigures>(Known) is { } known) return (known, memory);
         trained.Train(judge: null, cancellationToken);
         var figures = SeedFigures.Of(trained, trained.LabelsAlone(cancellationToken)?.Outputs, cancellationToken);
         memory.Finish(Known, figures);
-        return figures;
+        return (figures, memory);
     }
 
     private sealed class OfSeed(IProgress<BuildProgress> sink, int number, int count) : IProgress<BuildProgress>

@@ -21,9 +21,9 @@ internal static class ReportSeeds
         page.Append("</tr></thead><tbody>\n");
         foreach (var seed in seeds.Each)
             Row(page, seed.Seed.ToString(CultureInfo.InvariantCulture), seed.Description, Count(seed.Test), names,
-                seeds.Networks.Select(network => seed.Of(network.Name) is { } figure ? view.Measure.Text(figure.Value) : "–"));
-        Row(page, "mean", "", "", names, seeds.Networks.Select(network => view.Measure.Text(network.Mean.Value)));
-        Row(page, "95 %", "", "", names, seeds.Networks.Select(network => view.Measure.Text(network.Interval)));
+                seeds.Networks.Select(network => seed.Of(network.Name) is { } figure ? view.Measure.Text(figure) : "–"));
+        Row(page, "mean", "", "", names, seeds.Networks.Select(network => view.Measure.Text(network.Mean)));
+        Row(page, "95 %", "", "", names, seeds.Networks.Select(network => view.Measure.IntervalOf(network)));
         return page.Append("</tbody></table></div></section>\n").ToString();
     }
 

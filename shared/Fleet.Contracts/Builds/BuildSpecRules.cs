@@ -16,6 +16,9 @@ public static partial class BuildSpecRules
         problems.Require(spec.Seeds is null or (>= 2 and <= 20), $"seeds {spec.Seeds} must be within 2..20; leave it out for one.");
         problems.Require(spec.Seeds is null || (spec.Source is null && spec.Data?.Task is not ModelTask.Detection),
             "seeds trains networks several times, which a given model needs not, and is for other tasks than detection: leave it out.");
+        problems.Require(spec.Seeds is not { } seeds || spec.Student?.Minutes is not { } minutes || minutes >= seeds,
+            $"student.minutes {spec.Student?.Minutes} is divided by seeds {spec.Seeds}, and no seed is searched and trained in less than "
+                + $"one: give at least {spec.Seeds}, or fewer seeds.");
         if (spec.Data is { } data)
         {
             JudgeData(data, problems);

@@ -144,9 +144,11 @@ public sealed record DataSpec
     /// <summary>Share held out for the test scores when no test file is given, 0 to 0.5.</summary>
     public double TestShare { get; set; } = 0.2;
 
-    /// <summary>True where test samples are drawn from all by the seed, so that another seed tests others.</summary>
+    /// <summary>
+    /// True where test samples are drawn from all by the seed, so that another seed tests others. Anomalies all test, whatever the seed.
+    /// </summary>
     [JsonIgnore]
-    public bool CutsTest => Test is null && Text?.TestSplits is null && Split != "time";
+    public bool CutsTest => Test is null && Text?.TestSplits is null && Split != "time" && Task is not ModelTask.Anomaly;
 
     /// <summary>What is learned from first: the labelled samples, or those without labels where there are no others.</summary>
     [JsonIgnore]

@@ -66,6 +66,13 @@ public sealed class ReportMeasure
         return unit.Length > 0 && low.EndsWith(unit, StringComparison.Ordinal) ? $"{low[..^unit.Length]} to {high}" : $"{low} to {high}";
     }
 
+    /// <summary>A figure of a seed: one in another metric, such as the mean score where no anomaly judges, in its own unit.</summary>
+    public string Text(MetricValue figure) => figure.Name == Name ? Text(figure.Value) : figure.Text();
+
+    /// <summary>Where the mean over seeds lies.</summary>
+    public string IntervalOf(SeedsFigure figure) => figure.Mean.Name == Name ? Text(figure.Interval)
+        : $"{(figure.Mean with { Value = figure.Interval.Low }).Text()} to {(figure.Mean with { Value = figure.Interval.High }).Text()}";
+
     /// <summary>The figure of a floor, with where it lies; null when it was not measured in this metric.</summary>
     public string? Of(FloorReport floor) => floor.Scores.Find(Name) is not { } figure ? null
         : Text(figure.Value) + (floor.Intervals.FirstOrDefault(interval => interval.Name == Name) is { } interval

@@ -15,7 +15,7 @@ public sealed record SeedsReport
 
     /// <summary>
     /// True where each seed has test samples of its own. Intervals then tell of other samples too; elsewhere only of other seeds, on the
-    /// same test samples.
+    /// same test samples, or on the same anomalies among others.
     /// </summary>
     public required bool CutsTest { get; init; }
 
@@ -33,7 +33,7 @@ public sealed record SeedsReport
 
     /// <summary>As a sentence for people.</summary>
     public override string ToString() => $"{Count} seeds, {Each[0].Seed} to {Each[^1].Seed}, "
-        + (CutsTest ? "each with test samples of its own" : "all on the same test samples, so that intervals tell of seeds alone")
+        + (CutsTest ? "each with test samples of its own" : "with test samples in common, so that intervals tell of seeds alone")
         + $"; what is released is of seed {Each[0].Seed}, the first";
 }
 

@@ -56,6 +56,12 @@ public sealed class BuildTablesTests
         Assert.Matches(@"(?m)^95 % .* 60\.0 to 100\.0 % +80\.0 to 80\.0 %$", table);
         Assert.Contains("the student gains 0.0 points on average over 2 seeds, paired seed by seed (-20.0 to +20.0 with a confidence of "
             + "95 %): the two cannot be told apart.", table.ReplaceLineEndings(" "), StringComparison.Ordinal);
+        // Of normal samples alone variants are judged by decibels, and seeds by the mean score.
+        var measure = ReportMeasure.Of(Report(labelled: false));
+        var score = MetricValue.Of(Metric.MeanScore, 0.25);
+        Assert.Equal("0.25", measure.Text(score));
+        Assert.Equal("0.2 to 0.3", measure.IntervalOf(
+            new SeedsFigure(SeedsReport.Student, score, 0.01, new MetricInterval(Metric.MeanScore.Name, 0.2, 0.3))));
     }
 
     [Fact]

@@ -85,6 +85,46 @@ public sealed class UselessnessTests
         TableOf(eight, 2).RequireEnough(Constant(2, 8), TestContext.Current.CancellationToken);
     }
 
+    /// <summary>More than are tried: that no number was found is not that the constant is as good.</summary>
+    [Fact]
+    public void Samples_by_the_thousands_of_too_few_things_are_told_that_it_takes_more_things()
+    {
+        const int each = 5_500;
+        var refused = Assert.Throws<BuildException>(() => TableOf(
+            [.. Enumerable.Range(0, 4 * each).Select(sample => sample / each % 2L)], 2,
+            [.. Enumerable.Range(0, 4 * each).Select(sample => sample / each)]).RequireEnough(
+                Constant(2, 4 * each), TestContext.Current.CancellationToken));
+        Assert.EndsWith("from always 'a'; it would take many more, and of more things where those have a group (data.testShare, "
+            + "data.test).", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Error_of_a_gain_is_not_known_of_two_samples_and_never_nothing()
+    {
+        double? ErrorOf(long[] labels, long[] answers) => TableOf(labels, 2).GainError(
+            Constant(2, labels.Length), OneHot(answers, 2), TestContext.Current.CancellationToken);
+        Assert.Null(ErrorOf([0, 1], [0, 1]));
+        // All right, where always 'a' is always wrong: three in ten may still be otherwise, at 1.959964 standard errors.
+        long[] ten = [.. Enumerable.Repeat(1L, 10)];
+        Assert.Equal(0.3 / 1.959964, ErrorOf(ten, ten)!.Value, 6);
+        // Half right by always 'a': sqrt(0.25 / 100).
+        long[] half = [.. Enumerable.Range(0, 100).Select(sample => sample % 2L)];
+        Assert.Equal(0.05, ErrorOf(half, half)!.Value, 0.005);
+    }
+
+    [Fact]
+    public void Variant_may_have_lost_more_than_it_did_on_these_samples()
+    {
+        long[] labels = [.. Enumerable.Range(0, 40).Select(sample => sample % 2L)];
+        double Lost(params long[] answers) => TableOf(labels, 2).MostLost(
+            OneHot(labels, 2), OneHot(answers, 2), TestContext.Current.CancellationToken);
+        Assert.Equal(0, Lost(labels));
+        // 2 of 40 lost, 0.05 with a standard error of 0.034.
+        Assert.InRange(Lost([1, 0, .. labels[2..]]), 0.08, 0.16);
+        Assert.Equal(double.PositiveInfinity, TableOf([0, 1], 2).MostLost(
+            OneHot([0, 1], 2), OneHot([0, 1], 2), TestContext.Current.CancellationToken));
+    }
+
     [Fact]
     public void Variant_that_answers_by_chance_is_rejected_however_much_it_may_lose()
     {

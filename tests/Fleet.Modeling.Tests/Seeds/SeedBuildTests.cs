@@ -23,14 +23,22 @@ public sealed class SeedBuildTests : IDisposable
         var spec = Spec(apart: 4) with { Seeds = 3 };
         using (var stop = new CancellationTokenSource())
         {
-            var heard = new List<string>();
+            var (heard, answered) = (new List<string>(), false);
             Assert.Throws<OperationCanceledException>(() => new Build(TimeProvider.System).Run(spec, _folder["out"], new Hearing(step =>
             {
                 heard.Add(step);
+                answered |= Directory.Exists(_folder["out", "seeds", "seed-6", "teacher-outputs"]);
                 if (step.StartsWith("Seed 3 of 3, distilling", StringComparison.Ordinal)) stop.Cancel();
             }), stop.Token));
             Assert.Contains(heard, step => step.StartsWith("Seed 2 of 3, distilling", StringComparison.Ordinal));
+            // Answers of a teacher are let go of with the seed that learned from them.
+            Assert.True(answered);
+            Assert.False(Directory.Exists(_folder["out", "seeds", "seed-6", "teacher-outputs"]));
         }
+        // Figures that are known are read: a student that nobody can open is not missed.
+        var student = _folder["out", "seeds", "seed-6", "student.onnx"];
+        Assert.True(File.Exists(student));
+        File.WriteAllText(student, "");
         var steps = new List<string>();
         var built = new Build(TimeProvider.System).Run(spec, _folder["out"], new Hearing(steps.Add), CancellationToken.None).Report;
         Assert.DoesNotContain(steps, step => step.StartsWith("Seed 2 of 3, distilling", StringComparison.Ordinal));

@@ -18,7 +18,10 @@ internal static class PrototypeFit
     /// </summary>
     private const double Shrinkage = 0.1;
 
-    /// <summary>Values of the samples that are learned from: 80 MB in double precision, of which a fit holds some copies.</summary>
+    /// <summary>
+    /// Values of the samples that are learned from, and of their distances from the prototypes: 80 MB in double precision each, of which a
+    /// fit holds some copies.
+    /// </summary>
     private const long MostValues = 10_000_000;
 
     /// <summary>Most values of a sample that are weighed against each other; of more, at most so many samples are instead.</summary>
@@ -30,14 +33,14 @@ internal static class PrototypeFit
     /// <param name="network">Its plan has <see cref="Projection"/> and a <see cref="Reconstruction"/> behind each other.</param>
     /// <param name="training">Normal samples, at least one.</param>
     /// <param name="seed">Of the first prototypes.</param>
-    /// <param name="cancellationToken">Honoured at every round.</param>
+    /// <param name="cancellationToken">Honoured at every prototype and every round.</param>
     public static void Apply(Network network, SampleSet training, int seed, CancellationToken cancellationToken)
     {
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
         var (projection, head) = ((Projection)network.Plan.Layers[^2], (Reconstruction)network.Plan.Head);
         var width = training.SampleLength;
-        var most = Math.Min(MostValues / width, width > MostPairs ? MostPairs : int.MaxValue);
+        var most = Math.Min(MostValues / Math.Max(width, Reconstruction.MostPrototypes), width > MostPairs ? MostPairs : int.MaxValue);
         var rows = FeatureRows.Scaled(training.Take((int)Math.Clamp(most, 1, training.Count)), network.Normalization);
         var values = new float[rows.Count * rows.Width];
         rows.Write(0, values);
@@ -87,7 +90,7 @@ internal static class PrototypeFit
 
     /// <summary>
     /// Means of clusters (Lloyd, 1982) that begin far from each other (Arthur, Vassilvitskii, k-means++, SODA 2007); as many rows as asked,
-    /// the last one again where there are fewer samples.
+    /// some of them alike where there are fewer samples. What a step or a round holds is freed when it ends.
     /// </summary>
     private static Tensor Clusters(Tensor codes, int count, Random random, CancellationToken cancellationToken)
     {
@@ -95,21 +98,24 @@ internal static class PrototypeFit
         var centres = codes[random.Next(samples)].unsqueeze(0);
         while (centres.size(0) < count)
         {
+            cancellationToken.ThrowIfCancellationRequested();
+            using var step = NewDisposeScope();
             var apart = Distances(codes, centres).amin([1L]).clamp_min(0).data<double>().ToArray();
             var (left, next) = (random.NextDouble() * apart.Sum(), 0);
             while (next < samples - 1 && (left -= apart[next]) > 0) next++;
-            centres = cat([centres, codes[next].unsqueeze(0)]);
+            centres = cat([centres, codes[next].unsqueeze(0)]).MoveToOuterDisposeScope();
         }
         var before = double.PositiveInfinity;
         for (var round = 0; round < MostRounds; round++)
         {
             cancellationToken.ThrowIfCancellationRequested();
+            using var step = NewDisposeScope();
             var (apart, nearest) = Distances(codes, centres).min(1);
             if (apart.sum().item<double>() is var sum && sum >= before * (1 - 1e-9)) break;
             before = sum;
             var members = nn.functional.one_hot(nearest, count).to_type(ScalarType.Float64);
             var sizes = members.sum(0L).unsqueeze(1);
-            centres = where(sizes > 0, members.t().mm(codes) / sizes.clamp_min(1), centres);
+            centres = where(sizes > 0, members.t().mm(codes) / sizes.clamp_min(1), centres).MoveToOuterDisposeScope();
         }
         return centres;
     }

@@ -28,8 +28,10 @@ internal static class AnomalyThreshold
     public static IEnumerable<string> Findings(SampleSet validation, double rate)
     {
         if (validation.Count >= SamplesFor(rate)) yield break;
+        var next = validation.Count + 1;
         yield return FormattableString.Invariant(
-            $"The threshold is the largest score of {validation.Count} normal validation samples; to hold {100 * rate:0.###} % it takes ")
+            $"The threshold is the largest score of {validation.Count} normal validation samples, which 1 of {next} normal samples is ")
+            + FormattableString.Invariant($"expected to be above ({100.0 / next:0.#} %); to hold {100 * rate:0.###} % it takes ")
             + $"{SamplesFor(rate)}: give more normal samples, a larger data.validationShare or data.anomaly.falsePositiveRate.";
     }
 }

@@ -145,9 +145,10 @@ internal sealed record SpecDecisions(
         if (memory.Finished<IReadOnlyList<WidthTrial>>("widths") is { } known) return known;
         // A latency is measured here: the profile of this machine says in which form.
         var profile = profiles.FirstOrDefault(profile => profile.Matches(ThisMachine.Facts)) ?? profiles[0];
+        var beyond = $"beyond the budget, of which {WidthSearch.Reserved(student.Budget!)} kept in reserve";
         void Tell(WidthTrial trial)
             => progress.Report(new BuildProgress(
-                $"Searching the width: {WidthSearch.Text(trial)}, {(trial.Fits ? "within" : "beyond")} the budget", 0.02));
+                $"Searching the width: {WidthSearch.Text(trial)}, {(trial.Fits ? "within the budget" : beyond)}", 0.02));
         var found = WidthSearch.Find(student, profile, data, normalization, folder, Tell, cancellationToken);
         memory.Finish("widths", found);
         return found;

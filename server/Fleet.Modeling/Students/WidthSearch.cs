@@ -102,8 +102,16 @@ internal static class WidthSearch
             ? tried
             : throw new BuildException(
                 $"No width of family '{student.Family}' meets student.budget: the smallest, {Text(tried[^1])}. Raise the budget or choose "
-                    + $"another family.{(student.Budget!.MaximumLatencyP95 is null ? "" : " A tenth of the time is kept in reserve.")}");
+                    + $"another family. Of the budget {Reserved(student.Budget!)} kept in reserve.");
     }
+
+    /// <summary>What of a budget is kept in reserve, with its verb.</summary>
+    public static string Reserved(StudentBudget budget) => (budget.MaximumBytes, budget.MaximumLatencyP95) switch
+    {
+        (not null, not null) => $"{ReservedBytes} bytes and a tenth of the time are",
+        (not null, null) => $"{ReservedBytes} bytes are",
+        _ => "a tenth of the time is",
+    };
 
     /// <summary>What a trial showed, for people.</summary>
     public static string Text(WidthTrial trial) => string.Create(CultureInfo.InvariantCulture,

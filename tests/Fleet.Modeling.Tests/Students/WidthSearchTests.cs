@@ -62,6 +62,9 @@ public sealed class WidthSearchTests : IDisposable
     {
         var failure = Assert.Throws<BuildException>(() => Find("cnn", new StudentBudget { MaximumBytes = 1024 }, 1, 12, 12));
         Assert.Contains("the smallest, 1, makes", failure.Message, StringComparison.Ordinal);
+        Assert.EndsWith("Of the budget 64 bytes are kept in reserve.", failure.Message, StringComparison.Ordinal);
+        Assert.Equal("64 bytes and a tenth of the time are", WidthSearch.Reserved(
+            new StudentBudget { MaximumBytes = 1024, MaximumLatencyP95 = TimeSpan.FromMilliseconds(1) }));
     }
 
     // Two limits of one file: bytes of the 8-bit file and time of the float file are nobody's.

@@ -24,9 +24,16 @@ internal static class SearchRules
     /// <summary>
     /// The first, or of those whose losses are below its own by more than chance, and whose figure is as good, the one of the least.
     /// </summary>
-    public static Candidate Surest(IReadOnlyList<(Candidate Candidate, CandidateResult Result)> field)
-        => field.Where((one, place) => place == 0 || (PairedLosses.IsSurelyBetter(one.Result.Losses, field[0].Result.Losses)
-            && one.Result.Rung.Figure.Goodness() >= field[0].Result.Rung.Figure.Goodness())).MinBy(one => one.Result.Rung.Loss).Candidate;
+    /// <param name="field">Not empty.</param>
+    /// <param name="origins">What each sample is of; null where each stands for itself.</param>
+    public static Candidate Surest(IReadOnlyList<(Candidate Candidate, CandidateResult Result)> field, int[]? origins)
+    {
+        IReadOnlyList<double> LossesOf(CandidateResult result) => PairedLosses.ByOrigin(result.Losses, origins);
+        return field.Where((one, place) => place == 0
+            || (PairedLosses.IsSurelyBetter(LossesOf(one.Result), LossesOf(field[0].Result))
+                && one.Result.Rung.Figure.Goodness() >= field[0].Result.Rung.Figure.Goodness()))
+            .MinBy(one => one.Result.Rung.Loss).Candidate;
+    }
 
     private static bool IsAsGood(CandidateResult other, CandidateResult best)
     {

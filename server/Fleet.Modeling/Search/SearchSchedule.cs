@@ -45,4 +45,22 @@ internal static class SearchSchedule
         }
         return (steps, count);
     }
+
+    /// <summary>Steps and number of lessons that there is time for: all of them if possible, each with as many steps as possible.</summary>
+    /// <param name="seconds">Expected processor time of so many lessons of so many steps.</param>
+    /// <param name="course">Steps of a full training.</param>
+    /// <param name="halvings">How often they are halved at most, and not below the fewest.</param>
+    /// <param name="lessons">Lessons in all.</param>
+    /// <param name="available">Processor time that there is.</param>
+    /// <returns>Null where there is no time for two.</returns>
+    public static (int Steps, int Count)? Lessons(
+        Func<int, int, double> seconds, int course, int halvings, int lessons, double available)
+    {
+        for (var rung = halvings; rung >= 0; rung--)
+            if (Steps(rung, halvings + 1, course) is var steps && seconds(steps, lessons) <= available) return (steps, lessons);
+        var fewest = Steps(0, halvings + 1, course);
+        for (var fewer = lessons - 1; fewer >= 2; fewer--)
+            if (seconds(fewest, fewer) <= available) return (fewest, fewer);
+        return null;
+    }
 }

@@ -59,7 +59,9 @@ internal sealed partial class StudentSearch
                 return (Candidate: candidate, Result: Tried(candidate, _rounds + 1, full >> halved, 1, teachers, Tell, cancellationToken));
             }).ToArray();
             // A build refuses a variant that loses more than that of its float student.
-            if (SearchRules.Surest(judged) != wider || judged[1].Result.Lost > spec.Quantization.MaximumDrop) return (chosen, found);
+            if (SearchRules.Surest(judged, view.Parts.Judged.Origins) != wider
+                || judged[1].Result.Lost > spec.Quantization.MaximumDrop)
+                return (chosen, found);
             return (wider, found with
             {
                 Student = wider.Student with { Budget = spec.Student!.Budget },

@@ -19,8 +19,9 @@ internal sealed partial class StudentSearch
     private bool AreLossesOpen => !spec.Teacher!.IsNone && Lesson.IsOpen(spec.Distillation)
         && data is { Unlabelled: null, IsTeachers: false, Training.Labels: ClassLabels or ValueLabels or LabelSets };
 
-    /// <summary>True where nobody need teach: no file was given, and nothing asks for what a teacher says.</summary>
-    private bool MayTeachNobody => spec.Teacher!.Family == StudentSpec.Auto && spec.Gate.BelowTeacher is null
+    /// <summary>True where nobody need teach: no file was given, and nothing asks for what a teacher says or for others.</summary>
+    public static bool MayTeachNobody(BuildSpec spec) => spec.Teacher is { Family: StudentSpec.Auto, Assistant: null }
+        && spec.Gate.BelowTeacher is null && spec.Distillation is { Generations: null or 1, CompareWithLabels: not true }
         && spec.QuantizationAware is null or { Method: "qat" };
 
     /// <summary>The student with the lesson that held-out samples tell better beyond chance, or with the usual one.</summary>
@@ -28,21 +29,33 @@ internal sealed partial class StudentSearch
         Candidate chosen, BuildSpec found, PartTeachers teachers, Progress progress, CancellationToken cancellationToken)
     {
         var view = _data.Of(chosen.Student.Family);
-        if (!AreLossesOpen || found.Teacher!.IsNone || (found.Teacher.TrainedFamily is { } family && _data.Of(family) != view))
-            return (chosen, found);
+        if (found.Teacher!.IsNone && !spec.Teacher!.IsNone)
+            _notes.Add("Nobody teaches the student: it is linear, and knows all that it can from the labels.");
+        if (!AreLossesOpen || found.Teacher.IsNone) return (chosen, found);
         var parts = view.Parts;
-        var few = Folds.Most(view.Data.Training) < parts.Trainings;
+        (Candidate, BuildSpec) Untried(string why)
+        {
+            _notes.Add($"What the student learns from was not tried: {why}.");
+            return (chosen, found);
+        }
+        if (found.Teacher.TrainedFamily is { } family && _data.Of(family) != view)
+            return Untried($"a teacher of family {family} takes samples of another shape than the student");
+        var (most, units) = (Folds.Most(view.Data.Training), view.Data.Training.Origins is null ? "training samples" : "groups of samples");
+        if (most < parts.Trainings)
+            return Untried($"it takes {parts.Trainings} {units} to hold some out that a teacher has not seen, and there are {most}");
         var lessons = Lesson.For(found.Distillation, view.Data);
         Candidate[] field = [
-            .. lessons.Take(1).Select(Learning), .. MayTeachNobody ? [chosen] : Array.Empty<Candidate>(),
+            .. lessons.Take(1).Select(Learning), .. MayTeachNobody(spec) ? [chosen] : Array.Empty<Candidate>(),
             .. lessons.Skip(1).Select(Learning),
         ];
         Candidate Learning(Lesson lesson) => chosen with { Lesson = lesson };
-        if (few || TimeFor(chosen, found, field.Length, teachers, view, cancellationToken) is not { } time)
+        // Kept once found: a file that was given is timed, and timed again could lead to another lesson than the student began with.
+        if (memory.Finished<LessonTime>("lessons") is not { } time)
         {
-            _notes.Add("What the student learns from was not tried: student.minutes leaves no time for a teacher of each part.");
-            return (chosen, found);
+            var (steps, repetitions, count) = TimeFor(chosen, found, field.Length, teachers, view, cancellationToken) ?? (0, 0, 0);
+            memory.Finish("lessons", time = new LessonTime(steps, repetitions, count));
         }
+        if (time.Count == 0) return Untried("student.minutes leaves no time for a teacher of each part");
         var judged = field.Take(time.Count).Select((candidate, place) =>
         {
             Enter(candidate);
@@ -51,7 +64,7 @@ internal sealed partial class StudentSearch
             var result = Tried(candidate, _rounds, time.Steps, time.Repetitions, teachers, Tell, cancellationToken);
             return (Candidate: candidate, Result: result);
         }).ToArray();
-        var best = SearchRules.Surest(judged);
+        var best = SearchRules.Surest(judged, parts.Judged.Origins);
         return (best, best.Lesson is { Spec: var lesson }
             ? found with { Distillation = lesson }
             : found with
@@ -96,10 +109,12 @@ internal sealed partial class StudentSearch
         }
         var left = (_seconds - _spent) / _behind;
         if (parts.CanRepeat && Seconds(full, FinalRepetitions, count) <= left) return (full, FinalRepetitions, count);
-        for (var halved = 0; halved <= Halvings && full >> halved >= Math.Min(full, SearchSchedule.FewestSteps); halved++)
-            if (Seconds(full >> halved, 1, count) <= left) return (full >> halved, 1, count);
-        for (var fewer = count - 1; fewer >= 2; fewer--)
-            if (Seconds(full >> Halvings, 1, fewer) <= left) return (full >> Halvings, 1, fewer);
-        return null;
+        return SearchSchedule.Lessons((steps, lessons) => Seconds(steps, 1, lessons), full, Halvings, count, left) is { } within
+            ? (within.Steps, 1, within.Count) : null;
     }
+
+    /// <param name="Steps">Of each training.</param>
+    /// <param name="Repetitions">How often the samples are cut anew.</param>
+    /// <param name="Count">Lessons that are tried, the first ones; 0 where there is no time for two.</param>
+    private sealed record LessonTime(int Steps, int Repetitions, int Count);
 }

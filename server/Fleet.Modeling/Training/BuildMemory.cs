@@ -15,7 +15,7 @@ namespace Fleet.Modeling.Training;
 internal sealed class BuildMemory
 {
     /// <summary>Part of the digest: a program that keeps something else, or computes otherwise, raises it and begins again.</summary>
-    private const int Format = 19;
+    private const int Format = 20;
 
     /// <summary>A checkpoint of a student is written in milliseconds, one of a large teacher in a second.</summary>
     private static readonly TimeSpan Interval = TimeSpan.FromMinutes(1);

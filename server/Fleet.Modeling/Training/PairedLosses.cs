@@ -14,10 +14,16 @@ internal static class PairedLosses
         return (mean, Math.Sqrt(differences.Average(value => (value - mean) * (value - mean)) / Math.Max(1, differences.Length - 1)));
     }
 
-    /// <summary>True where the losses of one are below those of another by more than chance.</summary>
+    /// <summary>
+    /// The mean of each origin's losses, as they are where samples have none: a thousand windows of three machines tell no more than three.
+    /// </summary>
+    public static IReadOnlyList<double> ByOrigin(IReadOnlyList<double> losses, int[]? origins) => origins is null ? losses
+        : [.. losses.Zip(origins).GroupBy(one => one.Second, one => one.First).Select(origin => origin.Average())];
+
+    /// <summary>True where the losses of one are below those of another by more than chance, which one loss alone does not tell.</summary>
     public static bool IsSurelyBetter(IReadOnlyList<double> one, IReadOnlyList<double> other)
     {
         var (difference, error) = Compared(one, other);
-        return difference < -Sure * error;
+        return one.Count > 1 && difference < -Sure * error;
     }
 }

@@ -29,5 +29,17 @@ public sealed class SearchRulesTests
     [InlineData(0.94, new[] { 0.3, 0.2, 0.25 }, "mlp")] // the figure is worse
     [InlineData(0.95, new[] { 0.9, 0.1, 0.1 }, "mlp")] // a better mean by one sample
     public void What_stands_gives_way_to_what_is_better_beyond_chance(double accuracy, double[] losses, string taken)
-        => Assert.Equal(taken, SearchRules.Surest([Of("mlp", 10, 0.95, 0.5, 0.4, 0.45), Of("cnn", 10, accuracy, losses)]).Student.Family);
+        => Assert.Equal(
+            taken, SearchRules.Surest([Of("mlp", 10, 0.95, 0.5, 0.4, 0.45), Of("cnn", 10, accuracy, losses)], null).Student.Family);
+
+    // Six windows are better than before and three worse, each as its machine is: of three machines one says otherwise.
+    [Theory]
+    [InlineData(null, "cnn")]
+    [InlineData(new[] { 0, 0, 0, 1, 1, 1, 2, 2, 2 }, "mlp")]
+    [InlineData(new[] { 0, 0, 0, 0, 0, 0, 0, 0, 0 }, "mlp")] // of one machine nothing tells what others say
+    public void Windows_of_one_machine_say_together_what_is_better(int[]? origins, string taken)
+        => Assert.Equal(taken, SearchRules.Surest([
+            Of("mlp", 10, 0.95, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5),
+            Of("cnn", 10, 0.95, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.6, 0.6, 0.6),
+        ], origins).Student.Family);
 }

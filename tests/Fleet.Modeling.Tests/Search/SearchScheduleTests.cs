@@ -29,4 +29,17 @@ public sealed class SearchScheduleTests
     [InlineData(0.001, 125, 1)] // one is always trained
     public void Steps_halve_and_then_the_field_is_cut_to_keep_the_time(double seconds, int steps, int count)
         => Assert.Equal((steps, count), SearchSchedule.Within([0.002, 0.002, 0.003], 1000, seconds));
+
+    // A lesson takes a second for each step.
+    [Theory]
+    [InlineData(1000, 4000, 1000, 4)]
+    [InlineData(1000, 1999, 250, 4)] // a quarter of the steps
+    [InlineData(1000, 999, 250, 3)] // and then fewer lessons
+    [InlineData(1000, 499, 0, 0)] // one alone is compared with nothing
+    [InlineData(100, 399, 64, 4)] // never below the fewest steps
+    [InlineData(100, 199, 64, 3)]
+    [InlineData(3, 11, 3, 3)] // and a course that is shorter is no further shortened
+    [InlineData(3, 5, 0, 0)]
+    public void Lessons_are_shortened_and_then_left_out_to_keep_the_time(int course, double seconds, int steps, int count)
+        => Assert.Equal((steps, count), SearchSchedule.Lessons((some, lessons) => some * lessons, course, 2, 4, seconds) ?? (0, 0));
 }

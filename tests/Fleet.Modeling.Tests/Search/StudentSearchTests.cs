@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Http;
@@ -22,7 +23,7 @@ public sealed class StudentSearchTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     /// <summary>A burst, slow or fast, anywhere in 48 values: an order that a convolution sees and a sum of places does not.</summary>
-    private BuildSpec Bursts(StudentBudget budget, double minutes = 2.5)
+    private BuildSpec Bursts(StudentBudget budget, double minutes = 2.5, int? machines = null)
     {
         var random = new Random(4);
         var (inputs, labels) = (new float[60 * 48], new long[60]);
@@ -33,13 +34,22 @@ public sealed class StudentSearchTests : IDisposable
             var at = random.Next(36);
             for (var i = 0; i < 12; i++) inputs[sample * 48 + at + i] += MathF.Sin(i * (labels[sample] == 1 ? 1.4f : 0.5f));
         }
-        return Spec("bursts", NpyArray.Of(inputs, 60, 1, 48), labels, budget, minutes);
+        return Spec("bursts", NpyArray.Of(inputs, 60, 1, 48), labels, budget, minutes, machines);
     }
 
-    private BuildSpec Spec(string model, NpyArray inputs, long[] labels, StudentBudget budget, double minutes)
+    private BuildSpec Spec(
+        string model, NpyArray inputs, long[] labels, StudentBudget budget, double minutes, int? machines = null)
     {
-        using (var file = File.Create(_folder[model + ".npz"]))
-            NpzArchive.Write(file, [new("inputs", inputs), new("labels", NpyArray.Of(labels, labels.Length))]);
+        var arrays = new List<KeyValuePair<string, NpyArray>>
+        {
+            new("inputs", inputs), new("labels", NpyArray.Of(labels, labels.Length)),
+        };
+        if (machines is { } count)
+        {
+            long[] groups = [.. Enumerable.Range(0, labels.Length).Select(sample => (long)(sample * count / labels.Length))];
+            arrays.Add(new("groups", NpyArray.Of(groups, groups.Length)));
+        }
+        using (var file = File.Create(_folder[model + ".npz"])) NpzArchive.Write(file, arrays);
         return new BuildSpec
         {
             Model = model,
@@ -108,6 +118,38 @@ public sealed class StudentSearchTests : IDisposable
         Assert.Equal((chosen.Family, chosen.Width), (found.Found.Student!.Family, found.Found.Student.Width.Value));
         Assert.Contains(found.Found.Teacher!.Family, new[] { chosen.Family, TeacherSpec.None });
         Assert.NotNull(found.Found.Distillation.Training.Augment);
+
+        // What there was time for stands when the process is started again, whatever is timed then.
+        var kept = Path.Combine(_folder.Path, "unfinished", "lessons.json");
+        var lessons = JsonNode.Parse(File.ReadAllText(kept))!;
+        Assert.Equal(4, (int)lessons["Count"]!);
+        lessons["Count"] = 2;
+        File.WriteAllText(kept, lessons.ToJsonString());
+        Assert.Equal("0.7 teacher at temperature 4",
+            Assert.Single(Search(spec).Trials, trial => trial is { LearnsFrom: not null, WeightBits: null }).LearnsFrom);
+    }
+
+    [Fact]
+    public void Nobody_teaches_only_where_nothing_asks_for_a_teacher()
+    {
+        var spec = Bursts(new StudentBudget { MaximumBytes = 4_000 });
+        Assert.True(StudentSearch.MayTeachNobody(spec));
+        Assert.True(StudentSearch.MayTeachNobody(spec with { Distillation = spec.Distillation with { Generations = 1 } }));
+        Assert.All([
+            spec with { Teacher = new TeacherSpec { Family = "mlp" } },
+            spec with { Teacher = spec.Teacher! with { Assistant = 32 } },
+            spec with { Distillation = spec.Distillation with { Generations = 3 } },
+            spec with { Distillation = spec.Distillation with { CompareWithLabels = true } },
+            spec with { Gate = new GateSpec { BelowTeacher = 0.02 } },
+        ], asking => Assert.False(StudentSearch.MayTeachNobody(asking)));
+    }
+
+    [Fact]
+    public void What_keeps_lessons_from_being_tried_is_said_as_it_is()
+    {
+        var spec = Bursts(new StudentBudget { MaximumBytes = 12_000 }, minutes: 0.001, machines: 3);
+        Assert.Contains("What the student learns from was not tried: it takes 3 groups of samples to hold some out that a teacher has not "
+            + "seen, and there are 2.", Search(spec).Notes);
     }
 
     /// <summary>A chess board of two numbers, of which a wider network learns more.</summary>

@@ -163,7 +163,7 @@ public sealed class AnomalyBuildTests : IDisposable
         CheckedExport.Write(network, folder["a.onnx"], training);
     }
 
-    // Held until the end, what the prototypes compare is 4 GB here, and what the rounds compare more; what is freed stays with the allocator.
+    // Held until the end, what the prototypes compare is 4 GB here, and what the rounds compare more.
     [Fact]
     public void Fit_of_many_samples_holds_no_more_than_a_round_of_it()
     {

@@ -10,7 +10,7 @@ namespace Fleet.Modeling.Seeds;
 
 /// <summary>What one seed reached, and how far its gain over one answer for everything may be off.</summary>
 /// <param name="Report">Its figures.</param>
-/// <param name="TeacherError">Standard error of the teacher's gain over its test samples; null without one, and where they are too few.</param>
+/// <param name="TeacherError">Standard error of the teacher's gain over its test samples; null without one, or too few.</param>
 /// <param name="StudentError">The same of the student's.</param>
 internal sealed record SeedFigures(SeedReport Report, double? TeacherError, double? StudentError)
 {

@@ -86,8 +86,12 @@ internal static class CourseTrials
 
     /// <summary>The spec with the course that was found, for teacher and student alike.</summary>
     public static BuildSpec With(BuildSpec spec, DataSet data, IReadOnlyList<CourseTrial> trials)
+        => trials.FirstOrDefault(trial => trial.Used) is { Length: > 1 and var length } ? Named(spec, data, length) : spec;
+
+    /// <summary>The spec with a course of so many times the usual length named wherever a build of it would try others.</summary>
+    public static BuildSpec Named(BuildSpec spec, DataSet data, int length)
     {
-        if (trials.FirstOrDefault(trial => trial.Used) is not { Length: > 1 and var length }) return spec;
+        if (spec.Student!.Family != Family) return spec;
         TrainingSpec Longer(TrainingSpec asked) => IsOpen(asked) ? Of(asked, length, data.Training.Count) : asked;
         return spec with
         {

@@ -51,7 +51,8 @@ internal sealed partial class StudentSearch
         var schooling = paces.Teacher > 0 ? Course.Of(teacher.Training, samples).Epochs : 0;
         var epochs = FinalCourse.Epochs(
             [(own.Epochs, times * lent * paces.Student + anew), (schooling, paces.Teacher)], Math.Max(0, available));
-        if (epochs[0] >= own.Epochs && (schooling == 0 || epochs[1] >= schooling)) return found;
+        // A build of the spec that was found, which names no minutes, would try longer courses.
+        if (epochs[0] >= own.Epochs && (schooling == 0 || epochs[1] >= schooling)) return CourseTrials.Named(found, view.Data, 1);
         _notes.Add(FormattableString.Invariant(
             $"To hold {minutes:0.##} minutes the student is trained for {epochs[0]} of {own.Epochs} epochs")
             + (schooling > 0 ? FormattableString.Invariant($" and the teacher for {epochs[1]} of {schooling}") : "")

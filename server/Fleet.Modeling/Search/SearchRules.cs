@@ -10,6 +10,14 @@ internal static class SearchRules
         IEnumerable<(Candidate Candidate, CandidateResult Result)> field) => [.. field.OrderBy(one => one.Result.Rung.Loss)];
 
     /// <summary>
+    /// The first of each family, then the second of each, and so on, each time in the order given: what is better after a few steps is not
+    /// what is better after all of them, and a family that learns fast would leave no room for others.
+    /// </summary>
+    public static IEnumerable<Candidate> ByFamily(IEnumerable<Candidate> ranked)
+        => ranked.GroupBy(candidate => candidate.Student.Family).SelectMany(family => family.Index())
+            .OrderBy(one => one.Index).Select(one => one.Item);
+
+    /// <summary>
     /// The one that is built: that of the least loss, unless a smaller one cannot be told from it, that is, its loss is larger by less than
     /// the standard error of the difference and its figure is as good.
     /// </summary>

@@ -68,7 +68,7 @@ internal sealed partial class StudentSearch(BuildSpec spec, DataSet data, Hardwa
         for (var round = 1; round < _rounds; round++)
         {
             var field = round + 1 < _rounds
-                ? [.. ranked.Take(fields[round - 1])]
+                ? [.. SearchRules.ByFamily(ranked).Take(fields[round - 1])]
                 : WithOperation(Finalists(ranked, fields[round - 1], Of(round), cancellationToken));
             judged = Round(WithRates(field, round), round, Of(round), cancellationToken);
             ranked = [.. SearchRules.Ranked(judged).Select(one => one.Candidate)];
@@ -98,6 +98,12 @@ internal sealed partial class StudentSearch(BuildSpec spec, DataSet data, Hardwa
         };
     }
 
+    // What no width changes: the larger part of a small student of sound with a high rate.
+    private string OfFeatures() => data.FrontEnd is { Constants: var constants }
+        ? FormattableString.Invariant($"About {constants.Sum(tensor => tensor.CalculateSize()):N0} bytes of each file make the features ")
+            + "of data.features: fewer mels, a shorter windowMilliseconds or recordings of a lower rate take less. "
+        : "";
+
     // Kept once found: a latency measured again could lead elsewhere.
     private Candidate[] Space(Progress progress, CancellationToken cancellationToken)
     {
@@ -124,7 +130,7 @@ internal sealed partial class StudentSearch(BuildSpec spec, DataSet data, Hardwa
                 }
             }
         }
-        if (found.Count == 0) throw new BuildException($"No family meets student.budget. {string.Join(" ", _notes)}");
+        if (found.Count == 0) throw new BuildException($"No family meets student.budget. {OfFeatures()}{string.Join(" ", _notes)}");
         Candidate[] space = [.. found.OrderBy(candidate => candidate.Cost.MultiplyAdds)];
         memory.Finish("search-space", new Kept(space, [.. _notes]));
         return space;
@@ -142,14 +148,15 @@ internal sealed partial class StudentSearch(BuildSpec spec, DataSet data, Hardwa
                 way => family.Members[family.Members.Length / 2] with { Training = way.Spec, Augmentation = way.Name })),
         ];
         var judged = tried.Length > 0 ? Round(tried, 0, progress, cancellationToken) : [];
+        // Where time is short the last ones are left out: of each family the largest that fits is tried before any smaller one.
         return [
-            .. families.SelectMany(family =>
+            .. SearchRules.ByFamily(families.OrderBy(family => family.Members[^1].Cost.MultiplyAdds).SelectMany(family =>
             {
                 var best = SearchRules.Ranked(judged.Where(one => one.Candidate.Student.Family == family.Members[0].Student.Family))
                     .Select(one => one.Candidate).FirstOrDefault();
                 var (name, training) = best is null ? family.Ways[0] : (best.Augmentation, best.Training);
-                return family.Members.Select(member => member with { Training = training, Augmentation = name });
-            }).OrderBy(candidate => candidate.Cost.MultiplyAdds),
+                return family.Members.Reverse().Select(member => member with { Training = training, Augmentation = name });
+            })),
         ];
     }
 

@@ -13,6 +13,13 @@ public sealed class SearchRulesTests
                 new SearchRung(1, 100, 3, MetricValue.Of(Metric.Accuracy, accuracy), 0.01, losses.Average(), 1), losses));
 
     [Fact]
+    public void Best_of_each_family_goes_on_before_the_second_of_any()
+        => Assert.Equal(["kernels 1", "conv1d 3", "mlp 5", "kernels 2", "conv1d 4"], SearchRules.ByFamily([
+            .. new[] { ("kernels", 1), ("kernels", 2), ("conv1d", 3), ("conv1d", 4), ("mlp", 5) }
+                .Select(one => Of(one.Item1, one.Item2, 0.9, 0.1).Item1),
+        ]).Select(candidate => $"{candidate.Student.Family} {candidate.Cost.Bytes}"));
+
+    [Fact]
     public void Least_loss_is_taken()
         => Assert.Equal("cnn", SearchRules.Choose([Of("mlp", 10, 0.9, 0.5, 0.5, 0.4), Of("cnn", 20, 0.95, 0.1, 0.1, 0.1)]).Student.Family);
 

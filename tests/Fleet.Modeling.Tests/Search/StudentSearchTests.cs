@@ -96,17 +96,19 @@ public sealed class StudentSearchTests : IDisposable
         Assert.Same(found.Trials[0], chosen);
         // Whichever family it is, it is the best of those that were trained to the end; what it learns from was tried with it alone.
         Assert.Contains(chosen.Family, new[] { "conv1d", "conv1d-residual", "tcn", "gru", "random-kernels" });
-        SearchTrial[] taught = [.. found.Trials.Where(trial => trial.LearnsFrom is not null)];
-        Assert.Equal(["0.7 teacher at temperature 1", "0.7 teacher at temperature 4", "0.9 teacher at temperature 4"],
-            taught.Select(trial => trial.LearnsFrom).Order());
+        SearchTrial[] taught = [.. found.Trials.Where(trial => trial is { LearnsFrom: not null, WeightBits: null })];
+        // The usual one and the labels alone at least; the others where a busy machine leaves time.
+        string[] lessonNames = ["0.7 teacher at temperature 4", "0.9 teacher at temperature 4", "0.7 teacher at temperature 1"];
+        Assert.Equal(lessonNames.Take(taught.Length).Order(), taught.Select(trial => trial.LearnsFrom).Order());
         Assert.All(taught, trial => Assert.Equal(
             (chosen.Name, chosen.LearningRate, chosen.Augmentation), (trial.Name, trial.LearningRate, trial.Augmentation)));
-        var labels = found.Trials.Except(taught).ToArray();
+        var labels = found.Trials.Where(trial => trial is { LearnsFrom: null, WeightBits: null }).ToArray();
         var alone = Assert.Single(labels,
             trial => (trial.Name, trial.LearningRate, trial.Augmentation) == (chosen.Name, chosen.LearningRate, chosen.Augmentation));
-        Assert.Contains(alone.Rungs[^1].Steps, taught[0].Rungs.Select(rung => rung.Steps));
+        Assert.Contains(taught[0].Rungs[^1].Steps, alone.Rungs.Select(rung => rung.Steps));
         var usual = taught.Single(trial => trial.LearnsFrom == "0.7 teacher at temperature 4");
-        Assert.True(chosen == usual || chosen.Rungs[^1].Loss < usual.Rungs[^1].Loss, $"{chosen} and not {usual}");
+        double LossOf(SearchTrial trial) => trial.Rungs.Last(rung => rung.Steps == usual.Rungs[^1].Steps).Loss;
+        Assert.True(chosen == usual || LossOf(chosen) < LossOf(usual), $"{chosen} and not {usual}");
         var built = found.Found;
         Assert.Equal(chosen.LearnsFrom, built.Teacher!.IsNone ? null
             : FormattableString.Invariant($"{built.Distillation.Alpha} teacher at temperature {built.Distillation.Temperature}"));
@@ -122,7 +124,7 @@ public sealed class StudentSearchTests : IDisposable
         // What there was time for stands when the process is started again, whatever is timed then.
         var kept = Path.Combine(_folder.Path, "unfinished", "lessons.json");
         var lessons = JsonNode.Parse(File.ReadAllText(kept))!;
-        Assert.Equal(4, (int)lessons["Count"]!);
+        Assert.Equal(taught.Length + 1, (int)lessons["Count"]!);
         lessons["Count"] = 2;
         File.WriteAllText(kept, lessons.ToJsonString());
         Assert.Equal("0.7 teacher at temperature 4",
@@ -250,6 +252,17 @@ public sealed class StudentSearchTests : IDisposable
         var failure = Assert.Throws<BuildException>(() => Search(Bursts(new StudentBudget { MaximumBytes = 512 })));
         Assert.Contains("No family meets student.budget.", failure.Message, StringComparison.Ordinal);
         Assert.Contains("conv1d was left out", failure.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Budget_that_features_alone_exceed_is_refused_with_what_makes_them_smaller()
+    {
+        var spec = Bursts(new StudentBudget { MaximumBytes = 2_000 });
+        var failure = Assert.Throws<BuildException>(() => Search(spec with
+        {
+            Data = spec.Data! with { Kind = "vibration", Train = null, Samples = 300, Features = new FeatureSpec { SampleRate = 8192 } },
+        }));
+        Assert.Matches("About [0-9]{2},[0-9]{3} bytes of each file make the features of data.features: fewer mels", failure.Message);
     }
 
     [Theory]

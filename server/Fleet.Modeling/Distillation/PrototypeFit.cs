@@ -40,7 +40,7 @@ internal static class PrototypeFit
         using var scope = NewDisposeScope();
         var (projection, head) = ((Projection)network.Plan.Layers[^2], (Reconstruction)network.Plan.Head);
         var width = training.SampleLength;
-        var most = Math.Min(MostValues / Math.Max(width, Reconstruction.MostPrototypes), width > MostPairs ? MostPairs : int.MaxValue);
+        var most = Math.Min(MostValues / Math.Max(width, Reconstruction.PrototypeCount), width > MostPairs ? MostPairs : int.MaxValue);
         var rows = FeatureRows.Scaled(training.Take((int)Math.Clamp(most, 1, training.Count)), network.Normalization);
         var values = new float[rows.Count * rows.Width];
         rows.Write(0, values);
@@ -57,7 +57,7 @@ internal static class PrototypeFit
         network.Set(network.Plan.Layers.Count - 2, into.t(), -mean.unsqueeze(0).mm(into).flatten());
         network.Set(network.Plan.Layers.Count - 1, components / factors, mean);
         var codes = centred.mm(into);
-        var prototypes = Clusters(codes, Reconstruction.MostPrototypes, new Random(seed), cancellationToken);
+        var prototypes = Clusters(codes, Reconstruction.PrototypeCount, new Random(seed), cancellationToken);
         network.Answer(head with { Prototypes = prototypes.to_type(ScalarType.Float32).contiguous().data<float>().ToArray() });
     }
 

@@ -70,10 +70,11 @@ internal sealed class CandidateTrial(HeldOutParts parts, Normalization normaliza
         SampleSet training, SampleSet heldOut, int steps, int number, List<double> lost, CancellationToken cancellationToken)
     {
         var seedOfPart = unchecked(seed + 101 * number);
-        var (usual, batch) = Course.Of(asked, training.Count);
+        var usual = Course.Of(asked, training.Count);
+        var batch = usual.BatchSize;
         // Of many samples no more than are seen once.
         var seen = Splits.Subset(training, Math.Max(batch, steps * batch), new Random(seedOfPart));
-        var epochs = Math.Max(1, (int)Math.Round((double)steps / Math.Max(1, seen.Count / batch)));
+        var epochs = Math.Max(1, (int)Math.Round((double)steps / usual.StepsOfEpoch(seen.Count)));
         var course = asked with { Epochs = epochs, BatchSize = batch, Patience = 0, StopAfter = null };
         using var network = new Network(plan, normalization, seedOfPart);
         // As its last step leaves it: what judges does not choose an epoch as well.
@@ -91,7 +92,7 @@ internal sealed class CandidateTrial(HeldOutParts parts, Normalization normaliza
 
         // Trained for as large a share of its course as the student.
         ITeacherModel Teacher(PartTeachers teachers) => teachers.Of(
-            number, training, Math.Min(1, (double)steps / (usual * Math.Max(1, training.Count / batch))), cancellationToken);
+            number, training, Math.Min(1, (double)steps / (usual.Epochs * usual.StepsOfEpoch(training.Count))), cancellationToken);
     }
 
     // Of a share points, of an error a share of it.

@@ -42,7 +42,7 @@ internal static class CourseTrials
         // Of one machine alone nothing can be held out.
         if (parts.Trainings > 1 && Folds.Most(data.Training) < parts.Trainings) return [];
         var course = Course.Of(asked, parts.TrainingSamples);
-        var usual = (long)course.Epochs * Math.Max(1, parts.TrainingSamples / course.BatchSize);
+        var usual = (long)course.Epochs * course.StepsOfEpoch(parts.TrainingSamples);
         int[] lengths = [
             1, .. Longer.Where(length => length * usual <= MostSteps
                 && length * usual * course.BatchSize * plan.MultiplyAdds() <= MostMultiplications),

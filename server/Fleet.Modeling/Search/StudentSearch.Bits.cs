@@ -40,7 +40,7 @@ internal sealed partial class StudentSearch
         {
             if (Wider(chosen, view, progress, cancellationToken) is not { } wider) return (chosen, found);
             var course = Course.Of(chosen.Training, view.Parts.TrainingSamples);
-            var full = course.Epochs * Math.Max(1, view.Parts.TrainingSamples / course.BatchSize);
+            var full = course.Epochs * course.StepsOfEpoch(view.Parts.TrainingSamples);
             var times = (double)wider.Cost.MultiplyAdds / Math.Max(1, chosen.Cost.MultiplyAdds);
             var perStep = view.Parts.Trainings * SecondsPerStep(chosen, course.BatchSize) * (1 + times * (1 + GridShare * GridCost));
             var halved = 0;

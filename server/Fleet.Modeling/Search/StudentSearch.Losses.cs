@@ -80,7 +80,7 @@ internal sealed partial class StudentSearch
     {
         var (parts, teacher) = (view.Parts, found.Teacher!);
         var course = Course.Of(chosen.Training, parts.TrainingSamples);
-        var perEpoch = Math.Max(1, parts.TrainingSamples / course.BatchSize);
+        var perEpoch = course.StepsOfEpoch(parts.TrainingSamples);
         var full = course.Epochs * perEpoch;
         var own = SecondsPerStep(chosen, course.BatchSize);
         // A pass forward of a sample, and all steps of a teacher that is trained.
@@ -98,7 +98,7 @@ internal sealed partial class StudentSearch
             var schooling = Course.Of(teacher.Training, parts.TrainingSamples);
             var times = (double)Taught(teacher)!.Value.Plan.MultiplyAdds() / Math.Max(1, chosen.Cost.MultiplyAdds);
             ofAnswer = own * times * AnswerShare / course.BatchSize;
-            ofTeacher = own * times * schooling.Epochs * Math.Max(1, parts.TrainingSamples / schooling.BatchSize);
+            ofTeacher = own * times * schooling.Epochs * schooling.StepsOfEpoch(parts.TrainingSamples);
         }
         double Seconds(int steps, int repetitions, int lessons)
         {

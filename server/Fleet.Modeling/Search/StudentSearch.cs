@@ -170,7 +170,7 @@ internal sealed partial class StudentSearch(BuildSpec spec, DataSet data, Hardwa
         var parts = _data.Of(field[0].Student.Family).Parts;
         var repetitions = round + 1 == _rounds && parts.CanRepeat ? FinalRepetitions : 1;
         var course = Course.Of(_training, parts.TrainingSamples);
-        var full = course.Epochs * Math.Max(1, parts.TrainingSamples / course.BatchSize);
+        var full = course.Epochs * course.StepsOfEpoch(parts.TrainingSamples);
         var seconds = (_seconds - _spent) / (_rounds + _behind - round);
         // What varied samples teach shows late.
         var asked = SearchSchedule.Steps(round == 0 ? _rounds - 3 : round - 1, _rounds - 1, full);

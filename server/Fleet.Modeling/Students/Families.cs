@@ -97,7 +97,7 @@ internal static class Families
         if (family is "random-kernels" or "text-cnn" && head is DenseHead dense) head = dense with { Standardizes = true };
         var width = family == "linear" ? "" : $", width {sizes.Width}";
         if (head is Reconstruction score && family == "prototypes")
-            (head, behind) = (score with { Prototypes = new float[Reconstruction.MostPrototypes * CodeOf(sizes)] }, []);
+            (head, behind) = (score with { Prototypes = new float[Reconstruction.PrototypeCount * CodeOf(sizes)] }, []);
         else if (head is Reconstruction) behind = Bottleneck(family, sizes);
         Layer[] layers = [.. Of(family).Stages(sizes), .. behind, head];
         return new NetworkPlan($"{family}{width}{named}{note}", sizes.InputShape, layers) { Vocabulary = sizes.Vocabulary };

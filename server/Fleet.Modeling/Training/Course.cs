@@ -24,6 +24,9 @@ internal readonly record struct Course(int Epochs, int BatchSize)
     public int Views(DistillationSpec spec, int samples)
         => spec.Views ?? Math.Clamp(Math.Min(Epochs, MostAnswers / samples), FewestViews, MostViews);
 
+    /// <summary>Steps of a pass over so many samples.</summary>
+    public int StepsOfEpoch(int samples) => Math.Max(1, samples / BatchSize);
+
     /// <summary>What a spec asks for, and the rest by the size of the data.</summary>
     public static Course Of(TrainingSpec spec, int samples)
     {

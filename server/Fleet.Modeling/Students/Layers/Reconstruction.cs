@@ -17,8 +17,8 @@ internal sealed record Reconstruction(IReadOnlyList<int> Shape) : Head
     /// <summary>Metadata of the file: the squared error that a score of 1 stands for.</summary>
     public const string ThresholdKey = "fleet.anomaly.threshold";
 
-    /// <summary>Prototypes that are found; fewer where there are fewer samples.</summary>
-    public const int MostPrototypes = 64;
+    /// <summary>Prototypes that are found, some of them alike where there are fewer samples.</summary>
+    public const int PrototypeCount = 64;
 
     /// <summary>What squared errors are divided by; 1 until it is found on validation samples.</summary>
     public float Threshold { get; init; } = 1;

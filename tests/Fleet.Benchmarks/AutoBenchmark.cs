@@ -64,6 +64,8 @@ internal static class AutoBenchmark
             }
         }
         foreach (var row in table.All) text.AppendLine(row);
+        string[] absent = [.. Sets().Select(set => set.Name).Where(name => table.Of(name).Count == 0)];
+        if (absent.Length > 0) text.AppendLine().AppendLine(CultureInfo.InvariantCulture, $"Not built yet: {string.Join(", ", absent)}.");
         return text.ToString();
     }
 
